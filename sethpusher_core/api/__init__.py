@@ -1,0 +1,1 @@
+"""The HTTP side: publishing, the debug pages, and what load balancers ask."""

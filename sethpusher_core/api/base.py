@@ -1,0 +1,92 @@
+"""What all HTTP handlers share: who is asking, and one shape for every answer."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from tornado.web import HTTPError, RequestHandler
+
+from .. import errors
+from ..errors import ErrorCode, RequestError
+from ..identity import ANONYMOUS, Credentials, Identity
+
+if TYPE_CHECKING:
+    from ..server import PushServer
+
+__all__ = ["ApiHandler", "PublicHandler"]
+
+log = logging.getLogger("sethpusher.api")
+
+_CODE_OF_STATUS = {404: errors.NOT_FOUND, 405: errors.BAD_METHOD, 413: errors.TOO_LARGE}
+
+
+class PublicHandler(RequestHandler):
+    """A handler that anybody may call. Answers and errors are JSON objects with a ``status``."""
+
+    server: PushServer
+    identity: Identity = ANONYMOUS
+
+    def initialize(self, server: PushServer) -> None:
+        """Tornado hands over the keyword arguments of the rule."""
+        self.server = server
+
+    def set_default_headers(self) -> None:
+        """No version of the server, nothing to sniff, nothing to cache."""
+        self.clear_header("Server")
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+
+    def compute_etag(self) -> None:
+        """None: answers are not cached, so hashing them would be for nothing."""
+        return
+
+    def answer(self, fields: dict[str, Any], status: int = 200) -> None:
+        """Writes a JSON object, ended by a newline as release 0.2.2 did."""
+        self.set_status(status)
+        self.write(msgspec.json.encode(fields) + b"\n")
+
+    def refuse(self, error: RequestError) -> None:
+        """Writes an error: ``{"message", "status", "code"}``."""
+        code = error.code
+        self.answer({"message": error.text, "status": code.status, "code": code.code}, code.status)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tornado's own errors (no such method, a bad path, an exception) in the same shape."""
+        exception = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(exception, RequestError):
+            self.refuse(exception)
+            return
+        code = _CODE_OF_STATUS.get(status_code)
+        if code is None:
+            code = errors.INTERNAL if status_code >= 500 else errors.BAD_FIELD
+        text = code.text if code.status == status_code else self._reason
+        self.refuse(RequestError(ErrorCode(code.code, code.name, status_code, text)))
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        """A refusal is an answer, not a failure; only failures are logged with their traceback."""
+        if not isinstance(value, (RequestError, HTTPError)):
+            log.error("%s %s failed", self.request.method, self.request.path, exc_info=value)
+
+
+class ApiHandler(PublicHandler):
+    """A handler whose caller is authenticated first."""
+
+    async def prepare(self) -> None:
+        """Asks the authenticators; a refusal is answered here."""
+        credentials = Credentials.of_request(self.request, purpose="http", transport="http")
+        try:
+            self.identity = await self.server.authenticate(credentials)
+        except RequestError as error:
+            self.refuse(error)
+            self.finish()
+
+
+class NotFoundHandler(PublicHandler):
+    """Answers what no route answers."""
+
+    def prepare(self) -> None:
+        """Always 404."""
+        raise RequestError(errors.NOT_FOUND)

@@ -1,0 +1,1 @@
+"""What joins the nodes: the contract (``base``) and the one that needs no other process (``memory``)."""

@@ -1,0 +1,62 @@
+"""The command ``seth-pusher``.
+
+Exit codes: 0 all well, 2 the command line is wrong, 3 settings, plugins or the address are wrong. What is wrong is said
+in one line on standard error. ``--version``, ``--help`` and ``--list-plugins`` work whatever is wrong with a plugin.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ._version import __version__
+from .errors import SettingsError, UsageError
+from .settings.core import core_component
+from .settings.switches import read_switches
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: The command line without the program's name; that of the process when left out.
+
+    Returns:
+        The exit code.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(words)
+    except (UsageError, SettingsError) as error:
+        print(f"seth-pusher: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(words: Sequence[str]) -> int:
+    core = core_component(__version__)
+    switches = read_switches(core, words, os.environ)
+    if "version" in switches.actions:
+        print(f"seth-pusher {__version__}")
+        return 0
+    # What follows needs plugins, and so most of the core; the version has been told without.
+    from .start import Start
+
+    start = Start(core, switches)
+    if "help" in switches.actions:
+        print(start.help_text(), end="")
+        return 0
+    if "list_plugins" in switches.actions:
+        print(start.plugin_list(as_json_text="json" in switches.actions, verbose="verbose" in switches.actions), end="")
+        return 0
+    start.load()
+    if "show_config" in switches.actions:
+        print(start.config_text(), end="")
+        return 0
+    if start.command is not None:
+        return start.run_command()
+    return start.serve()

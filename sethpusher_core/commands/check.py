@@ -1,0 +1,44 @@
+"""``seth-pusher check``: would the server start, and what would it be? For continuous integration and deployment.
+
+Nothing is connected to and nothing listens. Exit code 0: it would start; 3: it would not, or (with
+``--strict-plugins``) a plugin has a problem.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..backends.choice import choose_backend
+from ..errors import UsageError
+from ..settings.rules import ChannelRules
+
+if TYPE_CHECKING:
+    from ..start import Start
+
+__all__ = ["HELP", "run"]
+
+HELP: Final = "Check settings and plugins, and show what would run; for CI"
+
+
+def run(start: Start) -> int:
+    """Prints what would run.
+
+    Raises:
+        UsageError: There are words after ``check``.
+        SettingsError: The server would not start.
+    """
+    if start.resolved.rest:
+        raise UsageError(f"check takes no words; {' '.join(start.resolved.rest)!r} is one too many")
+    hooks = start.hooks()
+    backend, _ = choose_backend(hooks, start.settings.backend, start.component_settings())
+    lines = [f"backend: {backend}", "plugins:"]
+    for record in start.loader.records:
+        lines.append(f"  {record.name} {record.version}: {record.status}" + (f" ({record.error})" if record.error else ""))
+    lines.append("order:")
+    lines += [f"  {hook}: {', '.join(plugins)}" for hook, plugins in sorted(hooks.order().items())]
+    for warning in start.warnings():
+        lines.append(f"warning: {warning}")
+    for later, earlier in ChannelRules(start.settings.channels).unreachable():
+        lines.append(f"warning: channels[{later}] is never used: channels[{earlier}] matches all that it does")
+    print("\n".join([*lines, "ok"]))
+    return 0

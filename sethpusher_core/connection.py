@@ -1,0 +1,263 @@
+"""One client: who it is, what it is subscribed to, and the work that its messages make.
+
+Messages of one connection are handled one after the other; a client that sends faster than they can be handled is not
+read from until it is. What a client did before it went away is finished, then its leaving is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from . import errors, protocol
+from .addresses import CHANNEL, Address
+from .errors import BackendError, CloseCode, HookError, RequestError
+from .hub import Member
+from .identity import ANONYMOUS, Credentials, Identity
+from .protocol import ClientMessage
+from .transports.outlet import Outlet
+
+if TYPE_CHECKING:
+    from .backends.base import Position
+    from .server import PushServer
+
+__all__ = ["ClientSession", "Connection"]
+
+log = logging.getLogger("sethpusher.connection")
+
+INBOX_LIMIT: Final = 64
+"""Messages that wait before the client is not read from any more."""
+
+
+class ClientSession(Protocol):
+    """What a connection needs of its transport."""
+
+    @property
+    def outlet(self) -> Outlet:
+        """Where frames go."""
+
+    def close(self, code: int = 3000, message: str = "Go away!") -> None:
+        """Ends the connection in good order."""
+
+    def pause(self) -> None:
+        """Stops reading from the client."""
+
+    def resume(self) -> None:
+        """Reads on."""
+
+
+class Connection:
+    """One live client.
+
+    Attributes:
+        id: Unique over all nodes.
+        server: The server it is connected to.
+        transport: ``websocket``, ``rawwebsocket``, ``xhr``, ``xhr_streaming``, ``eventsource``, ...
+        remote_ip: Address of the peer, as text.
+        identity: Who it is, as far as the server knows.
+        closed: Whether it has ended.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_credentials",
+        "_inbox",
+        "_members",
+        "_opened",
+        "_session",
+        "_task",
+        "close_code",
+        "closed",
+        "id",
+        "identity",
+        "remote_ip",
+        "server",
+        "transport",
+    )
+
+    def __init__(self, server: PushServer, session: ClientSession, id: str, credentials: Credentials) -> None:
+        self.server = server
+        self.id = id
+        self.transport = credentials.transport
+        self.remote_ip = credentials.remote_ip
+        self.identity: Identity = ANONYMOUS
+        self.closed = False
+        self.close_code = 1006
+        self._session = session
+        self._credentials: Credentials | None = credentials
+        self._members: dict[Address, Member] = {}
+        self._inbox: deque[str | bytes] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._opened = False
+
+    # ------------------------------------------------------------------------------------------- for plugin authors
+
+    @property
+    def subscriber_id(self) -> str | None:
+        """Who the client says or proves it is; None before ``connect``."""
+        return self.identity.subscriber_id
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels it is subscribed to, in the order of subscribing."""
+        return [address.name for address in self._members if address.kind == CHANNEL]
+
+    def send(self, message: Any) -> None:
+        """Sends a message to this client alone, behind everything that was sent before.
+
+        Raises:
+            TypeError: The message has no form in JSON.
+        """
+        self._session.outlet.post(msgspec.json.encode(message))
+
+    def close(self, code: CloseCode = errors.NORMAL) -> None:
+        """Ends the connection in good order."""
+        self._session.close(code.code, code.reason)
+
+    def reply(self, message: ClientMessage, fields: Mapping[str, Any] | None = None) -> None:
+        """Answers a message with an ``ack`` if it carries an ``id`` and has not been answered."""
+        if message.id is not None and not message.answered:
+            self._session.outlet.post(protocol.ack(message.id, fields))
+        message.answered = True
+
+    # ----------------------------------------------------------------------------------------- called by transports
+
+    def opened(self) -> None:
+        """The line is up. Asks who it is where an authenticator is active, before any message is looked at."""
+        if self.server.hooks.authenticate is None:
+            self._opened = True
+            self._credentials = None
+        else:
+            self._start()
+
+    def receive(self, text: str | bytes) -> None:
+        """A message has come."""
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append(text)
+        if self._task is None:
+            self._start()
+        elif len(self._inbox) == INBOX_LIMIT:
+            self._session.pause()
+
+    def lost(self, code: int) -> None:
+        """The line is down. Frames stop at once; what was sent before is still handled, then everything is left."""
+        if self.closed:
+            return
+        self.closed = True
+        self.close_code = code
+        if self._task is None:
+            if not self._members and self.subscriber_id is None and self.server.hooks.disconnected is None:
+                self.server.forget(self)
+            else:
+                self._start()
+
+    async def finished(self) -> None:
+        """Waits until a connection that was lost has left everything."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    # -------------------------------------------------------------------------------------------------- membership
+
+    async def enter(self, address: Address) -> Position | None:
+        """Becomes a member of an address; see :meth:`Interest.enter` for what its return promises.
+
+        Raises:
+            RequestError: The backend does not hear the address.
+        """
+        member = Member(self._session.outlet, self.id)
+        try:
+            position = await self.server.interest.enter(address, member, lambda: not self.closed)
+        except BackendError as error:
+            log.warning("%s cannot join %s: %s", self.id, address, error)
+            raise RequestError(errors.UNAVAILABLE) from error
+        if not self.closed:
+            self._members[address] = member
+        return position
+
+    def is_in(self, address: Address) -> bool:
+        """Whether it is a member of an address."""
+        return address in self._members
+
+    def leave(self, address: Address) -> bool:
+        """Leaves an address; False if it was not a member."""
+        member = self._members.pop(address, None)
+        if member is None:
+            return False
+        self.server.interest.leave(address, member)
+        return True
+
+    # ------------------------------------------------------------------------------------------------- the work
+
+    def _start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            if not self._opened:
+                await self._authenticate()
+            while self._inbox:
+                text = self._inbox.popleft()
+                await self._handle(text)
+                if len(self._inbox) == INBOX_LIMIT // 2:
+                    self._session.resume()
+            if self.closed:
+                await self._leave_everything()
+        except Exception:
+            log.exception("connection %s failed; closing it", self.id)
+            self.close(errors.FAILED)
+        finally:
+            self._task = None
+            if self.closed:
+                self.server.forget(self)
+
+    async def _authenticate(self) -> None:
+        self._opened = True
+        credentials, self._credentials = self._credentials, None
+        assert credentials is not None
+        try:
+            self.identity = await self.server.authenticate(credentials)
+        except RequestError as error:
+            self._inbox = None
+            self.close(errors.REJECTED if error.code is errors.UNAUTHENTICATED else errors.FAILED)
+
+    async def _handle(self, text: str | bytes) -> None:
+        message = ClientMessage({})
+        try:
+            message = ClientMessage.decode(text)
+            dispatch = self.server.hooks.dispatch
+            handled = None if dispatch is None else await dispatch(self, message)
+            if handled is None:
+                raise RequestError(errors.UNKNOWN_TYPE, f"Wrong type: {message.type}.")
+            self.reply(message, handled.reply)
+        except RequestError as error:
+            self._refuse(message, error)
+        except HookError as error:
+            log.error("%s: %s", self.id, error, exc_info=error.__cause__)
+            self._refuse(message, RequestError(errors.INTERNAL))
+
+    def _refuse(self, message: ClientMessage, error: RequestError) -> None:
+        if message.answered:
+            log.warning("%s failed after its answer: %s", self.id, error)
+            return
+        message.answered = True
+        id = message.id if protocol.text_of(message.id) is not None else None
+        self._session.outlet.post(protocol.error(id, error.code, error.text))
+
+    async def _leave_everything(self) -> None:
+        channels = self.channels
+        for address in list(self._members):
+            self.leave(address)
+        server = self.server
+        if server.hooks.unsubscribed is not None:
+            for channel in channels:
+                await server.hooks.unsubscribed(self, channel)
+        if self.subscriber_id is not None:
+            await server.notices.announce(self, "disconnect")
+        if server.hooks.disconnected is not None:
+            await server.hooks.disconnected(self, self.close_code)

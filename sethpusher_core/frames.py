@@ -1,0 +1,98 @@
+"""What goes out to many clients at once: envelopes, and their wire forms, each built at most once.
+
+A :class:`Frame` holds what was published to one channel within one turn of the loop. Every transport that carries it
+takes one of its forms; a form is built when the first client needs it and shared by all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+__all__ = ["Form", "Frame", "quoted", "websocket_frame"]
+
+_quote = json.encoder.encode_basestring  # type: ignore[attr-defined]  # public in CPython, missing in typeshed
+
+# What a SockJS server must escape beyond JSON's own rules, since browsers mangle it (sockjs-protocol, "Encoding");
+# lone surrogates have no UTF-8 at all.
+_FRAGILE: Final = re.compile("[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufff0-\uffff]")
+
+
+class Form(IntEnum):
+    """The shape in which a connection takes frames."""
+
+    FRAMED = 0
+    """SockJS text ``a[...]`` in a websocket frame."""
+    BARE = 1
+    """One websocket frame per message, without SockJS."""
+    SESSION = 2
+    """Quoted messages, for a SockJS session that keeps them until a request fetches them."""
+
+
+def quoted(text: str) -> bytes:
+    """A message as it stands inside a SockJS array: JSON text of the string, fragile characters escaped."""
+    literal: str = _quote(text)
+    if not literal.isascii():
+        literal = _FRAGILE.sub(_escape, literal)
+    return literal.encode()
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def websocket_frame(payload: bytes, opcode: int = 1) -> bytes:
+    """A whole unmasked frame as a server sends it (RFC 6455, section 5.2). Opcode 1 is text."""
+    size = len(payload)
+    first = 0x80 | opcode
+    if size < 126:
+        return b"%c%c%b" % (first, size, payload)
+    if size < 65536:
+        return b"%c\x7e%b%b" % (first, size.to_bytes(2, "big"), payload)
+    return b"%c\x7f%b%b" % (first, size.to_bytes(8, "big"), payload)
+
+
+class Frame:
+    """Envelopes that leave together, oldest first, and their forms.
+
+    Attributes:
+        envelopes: JSON texts, at least one.
+    """
+
+    __slots__ = ("_bare", "_framed", "_items", "envelopes")
+
+    def __init__(self, envelopes: Sequence[bytes]) -> None:
+        self.envelopes = envelopes
+        self._items: bytes | None = None
+        self._framed: bytes | None = None
+        self._bare: bytes | None = None
+
+    @property
+    def items(self) -> bytes:
+        """The messages as they stand in a SockJS array, joined by commas, without the brackets."""
+        if self._items is None:
+            self._items = b",".join([quoted(envelope.decode()) for envelope in self.envelopes])
+        return self._items
+
+    @property
+    def framed(self) -> bytes:
+        """The SockJS array in one websocket frame."""
+        if self._framed is None:
+            self._framed = websocket_frame(b"a[%b]" % self.items)
+        return self._framed
+
+    @property
+    def bare(self) -> bytes:
+        """Each message in a websocket frame of its own."""
+        if self._bare is None:
+            self._bare = b"".join([websocket_frame(envelope) for envelope in self.envelopes])
+        return self._bare
+
+    def form(self, form: Form) -> bytes:
+        """The bytes for one form."""
+        if form is Form.FRAMED:
+            return self.framed
+        return self.bare if form is Form.BARE else self.items

@@ -1,0 +1,309 @@
+"""Addresses and their local members, and the fan-out: the one hot loop of the server.
+
+Membership and fan-out of an address are one sequence:
+
+* What arrives for an address within one turn of the loop leaves as one frame (coalescing). Joining or leaving closes
+  the pending frame first, so that it goes to those who were members when it was published.
+* A fan-out goes to the members at that moment, in slices: after ``SLICE_SECONDS`` it yields to the loop. Those who
+  leave meanwhile are skipped; the next frame of that address waits for it.
+
+Members stand in a *roster* per wire form: a list in which a leaver leaves a hole, and newcomers come last. A fan-out
+remembers where the list ended when its frame was closed, so neither joining nor leaving copies anything, and nothing
+is looked up, called, allocated or logged per recipient but the one ``send``.
+"""
+
+from __future__ import annotations
+
+import logging
+from asyncio import AbstractEventLoop
+from collections import deque
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Final
+
+from .addresses import Address
+from .backends.base import Position
+from .frames import Form, Frame
+from .publication import CONTROL_KIND, Delivery, read_payload, with_position
+from .transports.outlet import Outlet
+
+__all__ = ["Hub", "Local", "Member"]
+
+log = logging.getLogger("sethpusher.hub")
+
+SLICE: Final = 256
+"""Recipients between two looks at the clock."""
+SLICE_SECONDS: Final = 0.01
+"""How long a fan-out may hold the loop before it yields."""
+
+
+class Member:
+    """One connection's membership of one address.
+
+    Attributes:
+        outlet: Where its frames go.
+        id: The connection's id, by which a frame can skip it.
+    """
+
+    __slots__ = ("id", "outlet", "place")
+
+    def __init__(self, outlet: Outlet, id: str) -> None:
+        self.outlet = outlet
+        self.id = id
+        self.place = -1
+
+
+class _Roster:
+    """The members of an address that take the same wire form."""
+
+    __slots__ = ("form", "holes", "members", "outlets")
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.outlets: list[Outlet | None] = []
+        self.members: list[Member | None] = []
+        self.holes = 0
+
+    def add(self, member: Member) -> None:
+        member.place = len(self.outlets)
+        self.outlets.append(member.outlet)
+        self.members.append(member)
+
+    def remove(self, member: Member) -> None:
+        self.outlets[member.place] = self.members[member.place] = None
+        self.holes += 1
+
+    def close_holes(self) -> None:
+        """Packs the list; only while no fan-out of this address is under way."""
+        if self.holes <= len(self.outlets) // 2:
+            return
+        self.members = [member for member in self.members if member is not None]
+        self.outlets = [member.outlet for member in self.members if member is not None]
+        for place, member in enumerate(self.members):
+            if member is not None:
+                member.place = place
+        self.holes = 0
+
+
+class _Job:
+    """A closed frame on its way: to whom it goes, and how far it has come."""
+
+    __slots__ = ("ends", "frame", "place", "roster", "skip")
+
+    def __init__(self, frame: Frame, ends: tuple[int, ...], skip: str) -> None:
+        self.frame = frame
+        self.ends = ends
+        self.skip = skip
+        self.roster = 0
+        self.place = 0
+
+
+class Local:
+    """What this node knows of one address: its members here, and what is on the way to them.
+
+    Attributes:
+        address: The address.
+        on_slow: What the channel's rule says of clients that do not keep up.
+        position: Position of the last publication that was handed to this node, where history is kept.
+        count: Number of members on this node.
+    """
+
+    __slots__ = ("_jobs", "_pending", "_rosters", "_skip", "address", "count", "on_slow", "position", "queued")
+
+    def __init__(self, address: Address, on_slow: str) -> None:
+        self.address = address
+        self.on_slow = on_slow
+        self.position: Position | None = None
+        self.count = 0
+        self.queued = False
+        self._rosters: list[_Roster] = []
+        self._pending: list[bytes] = []
+        self._skip = ""
+        self._jobs: deque[_Job] = deque()
+
+    def members(self) -> Iterator[Member]:
+        """The members on this node, in the order in which they joined, per wire form."""
+        for roster in self._rosters:
+            for member in roster.members:
+                if member is not None:
+                    yield member
+
+    def join(self, member: Member) -> None:
+        """Adds a member; it gets what is published from now on."""
+        self.close_frame()
+        form = member.outlet.form
+        for roster in self._rosters:
+            if roster.form is form:
+                break
+        else:
+            roster = _Roster(form)
+            self._rosters.append(roster)
+        roster.add(member)
+        self.count += 1
+
+    def leave(self, member: Member) -> None:
+        """Removes a member; it gets nothing any more."""
+        self.close_frame()
+        for roster in self._rosters:
+            if roster.form is member.outlet.form:
+                roster.remove(member)
+                self.count -= 1
+                if not self._jobs:
+                    roster.close_holes()
+                return
+
+    def add(self, delivery: Delivery) -> None:
+        """Adds an envelope to the frame of this turn."""
+        if self._pending and delivery.skip != self._skip:
+            self.close_frame()
+        self._skip = delivery.skip
+        self._pending.append(delivery.envelope)
+
+    def close_frame(self) -> None:
+        """Closes the pending frame: it will go to the members of this moment."""
+        if self._pending:
+            ends = tuple([len(roster.outlets) for roster in self._rosters])
+            self._jobs.append(_Job(Frame(self._pending), ends, self._skip))
+            self._pending = []
+
+    def fan_out(self, deadline: float) -> bool:
+        """Sends what is closed and pending; says whether all of it is out before the deadline (perf_counter)."""
+        self.close_frame()
+        while self._jobs:
+            if not self._run(self._jobs[0], deadline):
+                return False
+            self._jobs.popleft()
+        for roster in self._rosters:
+            roster.close_holes()
+        return True
+
+    def _run(self, job: _Job, deadline: float) -> bool:
+        while job.roster < len(job.ends):
+            roster = self._rosters[job.roster]
+            end = job.ends[job.roster]
+            while job.place < end:
+                stop = min(job.place + SLICE, end)
+                outlets = roster.outlets[job.place : stop]
+                if job.skip:
+                    outlets = self._without(roster, job.place, stop, job.skip)
+                job.place = stop
+                _send(outlets, job.frame, roster.form, self.address.name, self.on_slow)
+                if perf_counter() >= deadline and (stop < end or job.roster + 1 < len(job.ends)):
+                    return False
+            job.roster += 1
+            job.place = 0
+        return True
+
+    @staticmethod
+    def _without(roster: _Roster, start: int, stop: int, skip: str) -> list[Outlet | None]:
+        return [
+            None if member is None or member.id == skip else member.outlet for member in roster.members[start:stop]
+        ]
+
+
+def _send(outlets: list[Outlet | None], frame: Frame, form: Form, channel: str, on_slow: str) -> None:
+    """The hot loop: one frame to a slice of one roster."""
+    data = frame.form(form)
+    size = len(data)
+    for outlet in outlets:
+        if outlet is None:
+            continue
+        if outlet.blocked:
+            outlet.enqueue(frame, channel, on_slow)
+            continue
+        try:
+            sent = outlet.send(data)
+        except OSError as error:
+            outlet.failed(data, error)
+        else:
+            if sent != size:
+                outlet.partial(data, sent)
+
+
+class Hub:
+    """The addresses that this node hears, and the sink of its backend.
+
+    Attributes:
+        delivered: Payloads that the backend has handed over so far.
+    """
+
+    def __init__(self, on_control: Callable[[bytes], None]) -> None:
+        """Makes an empty hub.
+
+        Args:
+            on_control: Called with each order from another node.
+        """
+        self.delivered = 0
+        self._on_control = on_control
+        self._locals: dict[Address, Local] = {}
+        self._dirty: deque[Local] = deque()
+        self._scheduled = False
+        self._loop: AbstractEventLoop | None = None
+
+    def bind(self, loop: AbstractEventLoop) -> None:
+        """Names the loop that the fan-out runs on."""
+        self._loop = loop
+
+    def get(self, address: Address) -> Local | None:
+        """What this node knows of an address; None if it has no member here."""
+        return self._locals.get(address)
+
+    def open(self, address: Address, on_slow: str) -> Local:
+        """The local side of an address, made if it is not there."""
+        local = self._locals.get(address)
+        if local is None:
+            local = self._locals[address] = Local(address, on_slow)
+        return local
+
+    def forget(self, address: Address) -> None:
+        """Drops an address that has no members here."""
+        self._locals.pop(address, None)
+
+    def __iter__(self) -> Iterator[Local]:
+        return iter(list(self._locals.values()))
+
+    def deliver(self, address: Address, payload: bytes, position: Position | None = None) -> None:
+        """Takes a payload from the backend; see :class:`~sethpusher_core.backends.base.Sink`."""
+        self.delivered += 1
+        try:
+            delivery = read_payload(payload)
+        except ValueError as error:
+            log.error("ignored what the backend delivered for %s: %s", address, error)
+            return
+        if delivery.kind == CONTROL_KIND:
+            self._on_control(delivery.envelope)
+            return
+        local = self._locals.get(address)
+        if local is None:
+            return
+        if position is not None:
+            local.position = position
+            delivery = delivery._replace(envelope=with_position(delivery.envelope, position))
+        local.add(delivery)
+        if not local.queued:
+            local.queued = True
+            self._dirty.append(local)
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._loop is not None:
+            self._scheduled = True
+            self._loop.call_soon(self._fan_out)
+
+    def _fan_out(self) -> None:
+        """Sends what this turn brought, until it is all out or the slice is used up."""
+        self._scheduled = False
+        deadline = perf_counter() + SLICE_SECONDS
+        dirty = self._dirty
+        while dirty:
+            local = dirty[0]
+            done = local.fan_out(deadline)
+            dirty.popleft()
+            if done:
+                local.queued = False
+            else:
+                dirty.append(local)
+            if perf_counter() >= deadline:
+                break
+        if dirty:
+            self._schedule()

@@ -1,0 +1,1 @@
+"""The plugin platform: loading plugins, calling their hooks, reporting on them."""

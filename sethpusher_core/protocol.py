@@ -1,0 +1,130 @@
+"""What clients say, and what they are told: decoding, checking and replies. No I/O.
+
+Messages are JSON objects with a ``type``; the seed documentation, section 1.6, names connect, subscribe and
+unsubscribe. Any message may carry an ``id`` (text or integer), and then exactly one reply with that id answers it.
+Without an ``id`` success is silent, and only errors are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from . import errors, jsontext
+from .errors import ErrorCode, RequestError
+
+__all__ = ["CONNECT", "SUBSCRIBE", "UNSUBSCRIBE", "ClientMessage", "ack", "error", "text_of"]
+
+CONNECT: Final = "connect"
+SUBSCRIBE: Final = "subscribe"
+UNSUBSCRIBE: Final = "unsubscribe"
+
+_encode = msgspec.json.encode
+
+
+def text_of(value: Any) -> str | None:
+    """An id or channel as text: text stays, an integer is read as its decimal text, anything else is None."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+class ClientMessage:
+    """One message of a client.
+
+    Attributes:
+        fields: The JSON object, as sent.
+        id: What the reply must carry; None when no reply is wanted.
+        answered: Whether the one reply has been sent.
+    """
+
+    __slots__ = ("answered", "fields", "id")
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+        self.id = fields.get("id")
+        self.answered = False
+
+    @classmethod
+    def decode(cls, text: str | bytes) -> ClientMessage:
+        """Reads a message.
+
+        Raises:
+            RequestError: It is not a JSON object (nothing is known of its id).
+        """
+        try:
+            fields = jsontext.decode(text.encode() if isinstance(text, str) else text)
+        except ValueError:
+            raise RequestError(errors.BAD_MESSAGE, "Message is not valid JSON.") from None
+        if not isinstance(fields, dict):
+            raise RequestError(errors.BAD_MESSAGE)
+        return cls(fields)
+
+    @property
+    def type(self) -> str:
+        """The message's type.
+
+        Raises:
+            RequestError: It has none, or its ``id`` is neither text nor integer.
+        """
+        type_ = self.fields.get("type")
+        if not isinstance(type_, str) or not type_:
+            raise RequestError(errors.BAD_MESSAGE, "Message must have a type.")
+        if self.id is not None and text_of(self.id) is None:
+            self.id = None
+            raise RequestError(errors.BAD_FIELD, "id must be a text or an integer.")
+        return type_
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field as sent."""
+        return self.fields.get(name, default)
+
+    def text(self, name: str, limit: int) -> str:
+        """A required field that is an id or a channel.
+
+        Args:
+            name: The field's name.
+            limit: How many characters it may have.
+
+        Raises:
+            RequestError: It is missing, empty, too long or neither text nor integer.
+        """
+        value = self.fields.get(name)
+        if value is None:
+            raise RequestError(errors.BAD_FIELD, f"Must provide {name} for {self.type} message.")
+        text = text_of(value)
+        if text is None:
+            raise RequestError(errors.BAD_FIELD, f"{name} must be a text or an integer.")
+        check_name(name, text, limit)
+        return text
+
+
+def check_name(what: str, text: str, limit: int) -> None:
+    """Checks an id or the name of a channel.
+
+    Raises:
+        RequestError: It is empty, longer than ``limit`` characters, or holds what cannot be sent as UTF-8.
+    """
+    if not text:
+        raise RequestError(errors.BAD_FIELD, f"{what} must not be empty.")
+    if len(text) > limit:
+        raise RequestError(errors.BAD_FIELD, f"{what} must have at most {limit} characters.")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise RequestError(errors.BAD_FIELD, f"{what} must be well-formed Unicode.")
+
+
+def ack(id: Any, fields: Mapping[str, Any] | None = None) -> bytes:
+    """The reply that says yes; ``fields`` add to it but cannot change its type and id."""
+    return _encode({**(fields or {}), "type": "ack", "id": id})
+
+
+def error(id: Any, code: ErrorCode, text: str) -> bytes:
+    """The reply that says no; without an id it is sent all the same."""
+    reply: dict[str, Any] = {"type": "error", "code": code.code, "message": text}
+    if id is not None:
+        reply["id"] = id
+    return _encode(reply)

@@ -1,0 +1,189 @@
+"""The one door: every publication, whoever made it, goes through here to the backend.
+
+    publish ─> transform (hook) ─> persist (hook, in batches) ─> backend
+
+With a persister, publications that come while a batch is being persisted form the next batch, so that one fsync or
+round trip serves many; batches are persisted one after the other and enter the backend in that order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from . import errors
+from .answers import Refused
+from .backends.base import Accepted, Backend, Outgoing, Position
+from .errors import BackendError, HookError, RequestError
+from .publication import Publication
+
+if TYPE_CHECKING:
+    from .addresses import Address
+    from .plugins.hooks import Hooks
+    from .settings.rules import ChannelRule
+
+__all__ = ["Published", "Publisher"]
+
+log = logging.getLogger("sethpusher.publish")
+
+BATCH_LIMIT: Final = 1000
+"""Publications that one call of persist gets at the most."""
+
+
+class Published(NamedTuple):
+    """A publication that the backend has taken.
+
+    Attributes:
+        id: Its id.
+        position: Its position, in a channel that keeps history.
+    """
+
+    id: str
+    position: Position | None
+
+
+Result = Published | RequestError
+
+
+class Publisher:
+    """Takes publications, runs the hooks over them and hands them to the backend."""
+
+    def __init__(self, hooks: Hooks, rule_of: Callable[[Address], ChannelRule | None], persist_failure: str) -> None:
+        """Makes a publisher; :meth:`bind` gives it a backend.
+
+        Args:
+            hooks: The compiled hooks.
+            rule_of: The rule of a channel; None for what is not a channel.
+            persist_failure: ``refuse`` or ``log``: what follows when persist fails.
+        """
+        self._hooks = hooks
+        self._rule_of = rule_of
+        self._go_on = persist_failure == "log"
+        self._backend: Backend | None = None
+        self._waiting: list[tuple[Publication, asyncio.Future[Result]]] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def bind(self, backend: Backend | None) -> None:
+        """Names the backend; None: nothing can be published (any more)."""
+        self._backend = backend
+
+    async def publish(self, publications: Sequence[Publication]) -> list[Result]:
+        """Publishes, in order.
+
+        Returns:
+            For each publication what became of it. A RequestError says to its publisher why it was not sent; with
+            ``UNAVAILABLE`` a retry may succeed.
+        """
+        transform = self._hooks.transform
+        if transform is None and self._hooks.persist is None:
+            return await self._send(publications)
+        results: list[Result | None] = [None] * len(publications)
+        accepted: list[Publication] = []
+        places: list[int] = []
+        for place, publication in enumerate(publications):
+            changed = publication if transform is None else self._transform(publication)
+            if isinstance(changed, RequestError):
+                results[place] = changed
+            else:
+                accepted.append(changed)
+                places.append(place)
+        if accepted:
+            sent = await (self._send(accepted) if self._hooks.persist is None else self._persist(accepted))
+            for place, result in zip(places, sent, strict=True):
+                results[place] = result
+        return [result for result in results if result is not None]
+
+    async def drain(self) -> None:
+        """Waits until everything accepted is in the backend."""
+        while pending := {*self._sending, *([self._worker] if self._worker else [])}:
+            await asyncio.wait(pending)
+
+    def _transform(self, publication: Publication) -> Publication | RequestError:
+        assert self._hooks.transform is not None
+        try:
+            changed = self._hooks.transform(publication)
+        except HookError as error:
+            log.error("not published, %s: %s", publication.address, error, exc_info=error.__cause__)
+            return RequestError(errors.INTERNAL, f"plugin {error.plugin} failed on this message")
+        if isinstance(changed, Refused):
+            return RequestError(errors.REFUSED, changed.reason)
+        return changed
+
+    async def _persist(self, publications: Sequence[Publication]) -> list[Result]:
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Result]] = [loop.create_future() for _ in publications]
+        self._waiting.extend(zip(publications, futures, strict=True))
+        if self._worker is None:
+            self._worker = loop.create_task(self._work())
+        # A publisher that goes away does not take back what it published.
+        return list(await asyncio.shield(asyncio.gather(*futures)))
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH_LIMIT], self._waiting[BATCH_LIMIT:]
+                await self._work_on(batch)
+        finally:
+            self._worker = None
+
+    async def _work_on(self, batch: list[tuple[Publication, asyncio.Future[Result]]]) -> None:
+        publications = [publication for publication, _ in batch]
+        persist = self._hooks.persist
+        try:
+            if persist is not None:
+                await persist(publications)
+        except HookError as error:
+            log.error("persist failed for %d publications: %s", len(batch), error, exc_info=error.__cause__)
+            if not self._go_on:
+                refusal = RequestError(errors.UNAVAILABLE)
+                for _, future in batch:
+                    _resolve(future, refusal)
+                return
+        # The backend's answer is not awaited here: the next batch is persisted meanwhile. Tasks start in the order
+        # in which they are made, so the backend gets the batches in order.
+        task = asyncio.get_running_loop().create_task(self._send_for(batch, publications))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_for(
+        self, batch: list[tuple[Publication, asyncio.Future[Result]]], publications: list[Publication]
+    ) -> None:
+        for (_, future), result in zip(batch, await self._send(publications), strict=True):
+            _resolve(future, result)
+
+    async def _send(self, publications: Sequence[Publication]) -> list[Result]:
+        if self._backend is None:
+            return [RequestError(errors.UNAVAILABLE, "The server is not running.") for _ in publications]
+        batch = [self._outgoing(publication) for publication in publications]
+        try:
+            answers = await self._backend.publish(batch)
+        except Exception as error:
+            log.error("the backend failed on %d publications: %r", len(batch), error, exc_info=error)
+            return [RequestError(errors.UNAVAILABLE) for _ in publications]
+        return [_result(publication, answer) for publication, answer in zip(publications, answers, strict=True)]
+
+    def _outgoing(self, publication: Publication) -> Outgoing:
+        rule = self._rule_of(publication.address)
+        return Outgoing(
+            publication.address,
+            publication.payload(),
+            publication.id,
+            publication.idempotency_key,
+            rule.history if rule else 0,
+            rule.history_age if rule else 0.0,
+        )
+
+
+def _result(publication: Publication, answer: Accepted | BackendError) -> Result:
+    if isinstance(answer, Accepted):
+        return Published(publication.id, answer.position)
+    log.warning("not published, %s: %s", publication.address, answer)
+    return RequestError(errors.UNAVAILABLE)
+
+
+def _resolve(future: asyncio.Future[Result], result: Result) -> None:
+    if not future.done():
+        future.set_result(result)

@@ -1,0 +1,124 @@
+"""Running a server as a process: sockets, signals, and the order in which things begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Iterable
+from typing import Final
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from ._version import __version__
+from .errors import SettingsError
+from .server import PushServer
+
+__all__ = ["run"]
+
+log = logging.getLogger("sethpusher.server")
+
+BACKLOG: Final = 4096
+BODY_TIMEOUT: Final = 30.0
+"""Seconds that a request has to bring its body."""
+IDLE_TIMEOUT: Final = 120.0
+"""Seconds that an HTTP connection may wait for its next request, or take to send the headers of one."""
+
+
+def run(server: PushServer) -> None:
+    """Serves until SIGTERM or SIGINT, then stops in good order.
+
+    Raises:
+        SettingsError: The address cannot be listened on, or the server cannot start.
+    """
+    asyncio.run(_serve(server))
+
+
+async def _serve(server: PushServer) -> None:
+    sockets = _bind(server.settings.host, server.settings.port)
+    _raise_descriptor_limit()
+    stop = _on_signals()
+    http = HTTPServer(
+        server.application(),
+        body_timeout=BODY_TIMEOUT,
+        idle_connection_timeout=IDLE_TIMEOUT,
+        max_body_size=server.settings.max_body_size,
+        max_header_size=65536,
+    )
+    try:
+        await server.start()
+    except BaseException:
+        for listener in sockets:
+            listener.close()
+        raise
+    http.add_sockets(sockets)
+    _say_hello(server, sockets)
+    await stop.wait()
+    log.info("stopping: %d connections are told to come back", len(server.connections))
+    http.stop()
+    await server.stop()
+    await http.close_all_connections()
+    log.info("stopped")
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    where = f"{host or '*'}:{port}"
+    try:
+        return bind_sockets(port, host or None, backlog=BACKLOG)
+    except socket.gaierror:
+        raise SettingsError(f"host: {host!r} is no address of this machine; 127.0.0.1 or 0.0.0.0 will do") from None
+    except PermissionError:
+        raise SettingsError(f"cannot listen on {where}: not permitted; choose a port above 1023 with --port") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise SettingsError(f"cannot listen on {where}: {reason}; choose another with --port or --host") from None
+
+
+def _on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set; a second signal ends the process as if nobody listened."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def stopping() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping)
+    return stop
+
+
+def _raise_descriptor_limit() -> None:
+    """Takes all descriptors that the system allows: each client needs one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say_hello(server: PushServer, sockets: Iterable[socket.socket]) -> None:
+    addresses = sorted({listener.getsockname()[:2] for listener in sockets})
+    for host, port in addresses:
+        log.info("seth-pusher %s listens on http://%s:%d/", __version__, f"[{host}]" if ":" in host else host, port)
+    plugins = ", ".join(name for name in server.plugin_names) or "none"
+    log.info("backend: %s; plugins: %s", server.backend_name, plugins)
+    if server.settings.debug:
+        log.info("debug pages are served under /debug/")
+    if server.hooks.authenticate is None and any(_reachable(host) for host, _ in addresses):
+        log.warning(
+            "everybody who reaches this address may connect and publish: no authenticator is active "
+            "(listen on 127.0.0.1, or install one: pip install sethpusher-auth-apikey)"
+        )
+
+
+def _reachable(host: str) -> bool:
+    """Whether others than this machine can reach an address."""
+    try:
+        return not ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return True

@@ -1,0 +1,93 @@
+"""The settings of the core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sethpusher_core.settings.component import Action, Component
+from sethpusher_core.settings.declare import setting
+from sethpusher_core.settings.rules import ChannelRule
+from sethpusher_core.settings.values import Duration, Size
+
+__all__ = ["CoreSettings", "core_component"]
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """What the server itself can be told. ``CoreSettings()`` holds the defaults."""
+
+    # Where it listens, and what it says.
+    host: str = setting("127.0.0.1", help="The address to listen on; 0.0.0.0 listens on all.")
+    port: int = setting(8080, minimum=0, maximum=65535, help="The port to listen on; 0 takes a free one.")
+    debug: bool = setting(False, help="Serve the pages under /debug/, and log more.")
+    logging: Literal["debug", "info", "warning", "error", "none"] = setting(
+        "info", help="The least level that is logged."
+    )
+    log_format: Literal["text", "json"] = setting("text", help="How a log line is written.")
+    app: str | None = setting(None, help="An application to run instead of the plain server, as a dotted name.")
+    config: str | None = setting(None, in_file=False, help="The settings file (TOML). None is read unless it is named.")
+
+    # What is loaded.
+    backend: str | None = setting(None, help="The backend; without it the one that has settings, else memory.")
+    plugin_order: tuple[str, ...] = setting((), help="Plugins whose hooks run first, in this order; others by name.")
+    load_plugins: tuple[str, ...] | None = setting(None, help="The only plugins to load; an empty list loads none.")
+    no_plugin: tuple[str, ...] = setting((), help="Plugins to leave out; may be repeated.")
+    no_plugins: bool = setting(False, help="Load no plugin at all.")
+    strict_plugins: bool = setting(False, help="Refuse to start when any installed plugin has a problem.")
+    hook_timeout: Duration = setting("5s", minimum="1ms", help="How long a plugin may take to answer a hook.")
+    persist_failure: Literal["refuse", "log"] = setting(
+        "refuse",
+        help="What happens to a publication that a persist plugin failed to take: refused, or logged and sent.",
+    )
+
+    # Bounds.
+    outbound_limit: Size = setting("1MiB", minimum="1KiB", help="What may wait to be sent to one connection.")
+    outbound_total: Size = setting("256MiB", minimum="1KiB", help="What may wait to be sent to all connections.")
+    max_message_size: Size = setting("64KiB", minimum="1B", help="The largest message taken from a client.")
+    max_body_size: Size = setting("1MiB", minimum="1B", help="The largest body of an HTTP request.")
+    max_channel_length: int = setting(255, minimum=1, help="The longest channel name, in characters.")
+    max_id_length: int = setting(255, minimum=1, help="The longest subscriber_id, in characters.")
+    max_subscriptions: int = setting(1000, minimum=1, help="Channels that one connection may be subscribed to.")
+    announce_max_members: int = setting(
+        1000, minimum=0, help="Above this many members on a node a channel's notices are paused."
+    )
+
+    # Times.
+    heartbeat_interval: Duration = setting("25s", minimum="1ms", help="Between SockJS heartbeats.")
+    ping_interval: Duration = setting("25s", minimum="1ms", help="Between pings of a websocket.")
+    ping_timeout: Duration = setting("20s", minimum="1ms", help="How long a websocket may take to answer a ping.")
+    disconnect_delay: Duration = setting(
+        "5s", minimum="1ms", help="How long a SockJS session lives without a receiver."
+    )
+    shutdown_timeout: Duration = setting("10s", help="How long a stop may take before connections are cut.")
+
+    # Transports, and what is kept on disk.
+    disabled_transports: tuple[str, ...] = setting((), help="Transports not offered, by their SockJS names.")
+    sockjs_url: str = setting(
+        "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js",
+        help="The client that iframe transports load.",
+    )
+    state_dir: str | None = setting(None, help="The folder where plugins may keep files.")
+    channels: tuple[ChannelRule, ...] = setting((), help="What holds in which channel; the first rule that matches.")
+
+
+def core_component(version: str = "") -> Component:
+    """Declare the core's settings and the flags that are none.
+
+    Args:
+        version: Named in refusals where a plugin's setting collides with one of the core.
+    """
+    return Component(
+        "",
+        CoreSettings,
+        owner=f"sethpusher-core {version}".strip(),
+        actions=(
+            Action("help", "Show this help."),
+            Action("version", "Show the version."),
+            Action("list_plugins", "List the plugins, and what is wrong with any."),
+            Action("show_config", "Show every setting with its source."),
+            Action("json", "With --list-plugins: as JSON."),
+            Action("verbose", "Show where an error came from."),
+        ),
+    )

@@ -1,0 +1,170 @@
+"""From a command line to a server: what is loaded, in what order, and what the built-in sub-commands see of it.
+
+The command line is read twice: first the switches that say which plugins to load, then, with the plugins'
+declarations, everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from types import MappingProxyType
+from typing import Final
+
+from .builtins import with_builtins
+from .builtins.closed_door import ClosedDoor
+from .commands import check, explain
+from .errors import SethPusherError, UsageError
+from .plugins.hooks import Hooks
+from .plugins.loader import PluginLoader
+from .plugins.names import nearest
+from .plugins.offers import CommandOffer
+from .plugins.registry import PluginRegistry
+from .plugins.report import as_json, as_table
+from .plugins.selection import Selection
+from .settings.component import Component
+from .settings.core import CoreSettings
+from .settings.render import help_text, show_config
+from .settings.resolve import Resolved, resolve
+from .settings.switches import Switches
+
+__all__ = ["Start"]
+
+log = logging.getLogger("sethpusher.start")
+
+
+class Start:
+    """One start of the command.
+
+    Attributes:
+        registry: The plugins, once :meth:`load` has run.
+        loader: What is known of the installed plugins.
+        resolved: All settings, once :meth:`load` has run.
+    """
+
+    resolved: Resolved
+
+    def __init__(self, core: Component, switches: Switches) -> None:
+        """Finds the installed plugins; nothing is activated yet.
+
+        Raises:
+            SettingsError: A switch names a plugin that is not installed.
+        """
+        self._core = core
+        self._switches = switches
+        self.registry = with_builtins(PluginRegistry())
+        self.loader = PluginLoader(self.registry, Selection.of(switches))
+        self.loader.discover()
+        self._components = self.loader.components(core)
+
+    # -------------------------------------------------------------------------------- answered whatever is broken
+
+    def help_text(self) -> str:
+        """``--help``."""
+        lines = ["", "Commands:"]
+        lines += [f"  {name:<28}{help}" for name, (_, help) in COMMANDS.items()]
+        self._register_what_is_sound()
+        lines += [f"  {offer.name:<28}{offer.help} ({offer.plugin})" for offer in self._command_offers()]
+        return help_text(self._components) + "\n".join(lines) + "\n"
+
+    def plugin_list(self, *, as_json_text: bool, verbose: bool) -> str:
+        """``--list-plugins``."""
+        try:
+            resolved = self._resolve(strict=False)
+        except SethPusherError as error:
+            resolved = None
+            log.warning("%s", error)
+        self.loader.settle(resolved)
+        records = self.loader.records
+        return (as_json(records) if as_json_text else as_table(records, verbose=verbose)) + "\n"
+
+    # --------------------------------------------------------------------------------------------------- the rest
+
+    def load(self) -> None:
+        """Reads all settings and activates the plugins that they make active.
+
+        Raises:
+            UsageError, SettingsError: Something is wrong; says what to do.
+        """
+        self.resolved = self._resolve(strict=True)
+        self.loader.activate(self.resolved)
+        if self.loader.broken_auth:
+            self.registry.register(ClosedDoor([record.name for record in self.loader.broken_auth]), builtin=True)
+
+    @property
+    def settings(self) -> CoreSettings:
+        """The core's settings."""
+        settings: CoreSettings = self.resolved.of("")
+        return settings
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the log should say at the start."""
+        return (*self.resolved.warnings, *self.loader.warnings())
+
+    def hooks(self) -> Hooks:
+        """The hooks of the active plugins, compiled."""
+        return Hooks.compile(self.registry, timeout=self.settings.hook_timeout, order=self.settings.plugin_order)
+
+    def component_settings(self) -> dict[str, object]:
+        """The settings of each plugin that has some, by the plugin's name."""
+        components = self.resolved.registry.components
+        return {component.name: self.resolved.of(component.name) for component in components if component.name}
+
+    def config_text(self) -> str:
+        """``--show-config``."""
+        return show_config(self.resolved)
+
+    @property
+    def command(self) -> str | None:
+        """The sub-command, if one was given."""
+        return self.resolved.command
+
+    def run_command(self) -> int:
+        """Runs the sub-command and gives its exit code.
+
+        Raises:
+            UsageError: There is no such sub-command.
+        """
+        name = self.resolved.command or ""
+        if name in COMMANDS:
+            return COMMANDS[name][0](self)
+        offers = {offer.name: offer for offer in self._command_offers()}
+        if name not in offers:
+            near = nearest(name, {*COMMANDS, *offers})
+            hint = f"did you mean {near}?" if near else f"there is: {', '.join(sorted({*COMMANDS, *offers}))}"
+            raise UsageError(f"no command {name!r}; {hint}")
+        return int(offers[name].run(list(self.resolved.rest), self.resolved) or 0)
+
+    def serve(self) -> int:
+        """Runs the server until it is told to stop."""
+        from .logs import set_up
+        from .server import PushServer
+        from .serving import run
+
+        set_up("debug" if self.settings.debug and "logging" not in self.resolved.given("") else self.settings.logging,
+               self.settings.log_format)
+        for warning in self.warnings():
+            log.warning("%s", warning)
+        run(PushServer(self.settings, registry=self.registry, component_settings=self.component_settings()))
+        return 0
+
+    def _resolve(self, *, strict: bool) -> Resolved:
+        chosen = self.loader.chosen(self._switches.backend)
+        return resolve(
+            self._components, self._switches.sources, chosen=chosen, unloaded=self.loader.unloaded(), strict=strict
+        )
+
+    def _register_what_is_sound(self) -> None:
+        try:
+            self.loader.activate(self._resolve(strict=False))
+        except SethPusherError as error:
+            log.warning("%s", error)
+
+    def _command_offers(self) -> tuple[CommandOffer, ...]:
+        offers = Hooks.compile(self.registry).commands(reserved=COMMANDS)
+        for error in offers.errors:
+            log.error("%s", error)
+        return offers.accepted
+
+
+COMMANDS: Final = MappingProxyType({"check": (check.run, check.HELP), "explain": (explain.run, explain.HELP)})
+"""The sub-commands of the core: what runs them, and their line in ``--help``."""

@@ -1,0 +1,1 @@
+"""How bytes reach a client: SockJS and plain WebSocket over Tornado."""
