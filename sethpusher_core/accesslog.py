@@ -34,6 +34,11 @@ def log_request(handler: RequestHandler) -> None:
         request = handler.request
         milliseconds = 1000.0 * request.request_time()
         log.log(
-            level, "%d %s %s (%s) %.2fms", status, request.method, masked(request.uri or ""), request.remote_ip,
+            level,
+            "%d %s %s (%s) %.2fms",
+            status,
+            request.method,
+            masked(request.uri or ""),
+            request.remote_ip,
             milliseconds,
         )

@@ -53,7 +53,7 @@ def _run(words: Sequence[str]) -> int:
     if "list_plugins" in switches.actions:
         print(start.plugin_list(as_json_text="json" in switches.actions, verbose="verbose" in switches.actions), end="")
         return 0
-    start.load()
+    start.load(strict=switches.command != "check")
     if "show_config" in switches.actions:
         print(start.config_text(), end="")
         return 0

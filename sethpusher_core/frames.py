@@ -14,7 +14,7 @@ from typing import Final
 
 __all__ = ["Form", "Frame", "quoted", "websocket_frame"]
 
-_quote = json.encoder.encode_basestring  # type: ignore[attr-defined]  # public in CPython, missing in typeshed
+_quote: Final = json.encoder.encode_basestring
 
 # What a SockJS server must escape beyond JSON's own rules, since browsers mangle it (sockjs-protocol, "Encoding");
 # lone surrogates have no UTF-8 at all.

@@ -17,7 +17,7 @@ function of the hook's name, marked with :data:`hookimpl`::
 Rules that hold for every hook:
 
 * An implementation may take fewer arguments than its hook offers, by name; hooks only ever grow new ones.
-* Order: the list ``plugins`` in the settings, else alphabetical by plugin name; ``@hookimpl(tryfirst=True)`` and
+* Order: the list ``plugin_order`` in the settings, else alphabetical by plugin name; ``@hookimpl(tryfirst=True)`` and
   ``trylast=True`` move an implementation before or after the others; built-in ones run last.
 * *Cold* hooks run at start-up and are plain functions. *Warm* hooks run per connection, call or message and may be
   ``async``; they are asked one at a time, and an awaitable that takes longer than the setting ``hook_timeout`` counts
@@ -155,9 +155,7 @@ def transform(publication: Publication) -> Publication | Refused:
 
 
 @hookspec
-def authorize(
-    identity: Identity, action: str, target: Address
-) -> MaybeAwaitable[Allowed | Denied | None]:
+def authorize(identity: Identity, action: str, target: Address) -> MaybeAwaitable[Allowed | Denied | None]:
     """Says whether somebody may do something.
 
     Warm. Called before each action with an outside cause. All implementations are asked; one Denied wins; when

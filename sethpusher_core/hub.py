@@ -196,9 +196,7 @@ class Local:
 
     @staticmethod
     def _without(roster: _Roster, start: int, stop: int, skip: str) -> list[Outlet | None]:
-        return [
-            None if member is None or member.id == skip else member.outlet for member in roster.members[start:stop]
-        ]
+        return [None if member is None or member.id == skip else member.outlet for member in roster.members[start:stop]]
 
 
 def _send(outlets: list[Outlet | None], frame: Frame, form: Form, channel: str, on_slow: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_cookie, parse_qs_bytes
+from tornado.escape import parse_qs_bytes
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_cookie
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -122,7 +122,7 @@ class Interest:
                     await backend.unsubscribe(address)
                 elif not await self._hear(backend, address, wish):
                     break  # who waited was told; who comes later tries again
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a backend raises, its address must be settled
             log.warning("could not release %s: %r", address, error)
         finally:
             wish.task = None

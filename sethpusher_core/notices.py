@@ -71,9 +71,7 @@ class Notices:
         envelope = msgspec.json.encode({"message": {"body": body, "subscriber_id": subscriber_id, "type": type}})
         skip = "" if type == "subscribe" else connection.id
         try:
-            [result] = await self._backend.publish(
-                [Outgoing(Address.channel(channel), notice_payload(envelope, skip))]
-            )
+            [result] = await self._backend.publish([Outgoing(Address.channel(channel), notice_payload(envelope, skip))])
             if isinstance(result, BackendError):
                 raise result
         except BackendError as error:

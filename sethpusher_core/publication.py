@@ -1,6 +1,6 @@
-"""A publication, from the moment it is accepted to the bytes that cross the backend.
+r"""A publication, from the moment it is accepted to the bytes that cross the backend.
 
-The payload that a backend carries is ``<kind><skip>\\0<envelope>``: one letter for what it is, the id of a connection
+The payload that a backend carries is ``<kind><skip>\0<envelope>``: one letter for what it is, the id of a connection
 that must not get it (mostly empty), and the envelope that clients read, complete but for the position, which only the
 backend can give and the delivering node adds.
 """

@@ -23,7 +23,7 @@ from .backends.choice import choose_backend
 from .builtins import with_builtins
 from .connection import ClientSession, Connection
 from .errors import BackendError, HookError, RequestError, SettingsError
-from .hub import Hub
+from .hub import Hub, Local
 from .identity import ANONYMOUS, Credentials, Identity
 from .interest import Interest
 from .notices import Notices
@@ -264,9 +264,7 @@ class PushServer:
             raise RequestError(errors.UNAUTHENTICATED)
         return answer
 
-    async def authorize(
-        self, identity: Identity, action: str, target: Address, *, by_client: bool = False
-    ) -> None:
+    async def authorize(self, identity: Identity, action: str, target: Address, *, by_client: bool = False) -> None:
         """Lets an action pass, or does not.
 
         Args:
@@ -282,7 +280,8 @@ class PushServer:
         if authorize is not None:
             plugin, verdict = await authorize.ask(identity, action, target)
             if isinstance(verdict, Denied):
-                log.info("denied %s of %s to %s: %s: %s", action, target, identity.subscriber_id, plugin, verdict.reason)
+                who, why = identity.subscriber_id, verdict.reason
+                log.info("denied %s of %s to %s: %s: %s", action, target, who, plugin, why)
                 raise RequestError(errors.DENIED)
             if verdict is not None:
                 return
@@ -307,12 +306,12 @@ class PushServer:
 
     def members(self) -> dict[Address, list[str | None]]:
         """The subscriber_ids of the members of each address on this node."""
-        connections = self.connections
-        return {
-            local.address: [connections[member.id].subscriber_id for member in local.members() if member.id in connections]
-            for local in self.hub
-            if local.count
-        }
+
+        def who(local: Local) -> list[str | None]:
+            here = (self.connections.get(member.id) for member in local.members())
+            return [connection.subscriber_id for connection in here if connection is not None]
+
+        return {local.address: who(local) for local in self.hub if local.count}
 
     # -------------------------------------------------------------------------------------------------------- inside
 

@@ -79,13 +79,19 @@ class Start:
 
     # --------------------------------------------------------------------------------------------------- the rest
 
-    def load(self) -> None:
+    def load(self, *, strict: bool = True) -> None:
         """Reads all settings and activates the plugins that they make active.
+
+        Args:
+            strict: Raise the first problem of the settings; otherwise all stand in ``resolved.problems``, and where
+                there is one nothing is activated.
 
         Raises:
             UsageError, SettingsError: Something is wrong; says what to do.
         """
-        self.resolved = self._resolve(strict=True)
+        self.resolved = self._resolve(strict=strict)
+        if self.resolved.problems:
+            return
         self.loader.activate(self.resolved)
         if self.loader.broken_auth:
             self.registry.register(ClosedDoor([record.name for record in self.loader.broken_auth]), builtin=True)
@@ -111,7 +117,7 @@ class Start:
 
     def config_text(self) -> str:
         """``--show-config``."""
-        return show_config(self.resolved)
+        return "\n".join(show_config(self.resolved)) + "\n"
 
     @property
     def command(self) -> str | None:
@@ -136,15 +142,20 @@ class Start:
 
     def serve(self) -> int:
         """Runs the server until it is told to stop."""
+        from .application import server_of
         from .logs import set_up
         from .server import PushServer
         from .serving import run
 
-        set_up("debug" if self.settings.debug and "logging" not in self.resolved.given("") else self.settings.logging,
-               self.settings.log_format)
+        settings = self.settings
+        chatty = settings.debug and "logging" not in self.resolved.given("")
+        set_up("debug" if chatty else settings.logging, settings.log_format)
         for warning in self.warnings():
             log.warning("%s", warning)
-        run(PushServer(self.settings, registry=self.registry, component_settings=self.component_settings()))
+        if settings.app is not None:
+            run(server_of(settings.app, settings))
+        else:
+            run(PushServer(settings, registry=self.registry, component_settings=self.component_settings()))
         return 0
 
     def _resolve(self, *, strict: bool) -> Resolved:

@@ -59,11 +59,18 @@ class PublicHandler(RequestHandler):
         if isinstance(exception, RequestError):
             self.refuse(exception)
             return
+        if status_code == 405:  # RFC 9110, section 15.5.6
+            self.set_header("Allow", ", ".join(self._methods()))
         code = _CODE_OF_STATUS.get(status_code)
         if code is None:
             code = errors.INTERNAL if status_code >= 500 else errors.BAD_FIELD
         text = code.text if code.status == status_code else self._reason
         self.refuse(RequestError(ErrorCode(code.code, code.name, status_code, text)))
+
+    def _methods(self) -> list[str]:
+        own = type(self)
+        names = ((method, method.lower()) for method in self.SUPPORTED_METHODS)
+        return [method for method, name in names if getattr(own, name) is not getattr(RequestHandler, name)]
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """A refusal is an answer, not a failure; only failures are logged with their traceback."""

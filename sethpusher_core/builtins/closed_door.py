@@ -13,7 +13,7 @@ __all__ = ["ClosedDoor"]
 class ClosedDoor:
     """Refuses everybody whom no sound plugin has let in.
 
-    A broken plugin must never mean that nobody asks. ``--no-plugin=NAME`` says that the operator wants to do without it.
+    A broken plugin must never mean that nobody asks. With ``--no-plugin=NAME`` the operator does without it.
     """
 
     name = "closed_door"

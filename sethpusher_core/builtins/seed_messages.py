@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..protocol import ClientMessage
 
 __all__ = ["SeedMessages"]
+
+log = logging.getLogger("sethpusher.connection")
 
 _COMMON = Address.channel(COMMON_CHANNEL)
 
@@ -45,6 +48,9 @@ class SeedMessages:
         if connection.subscriber_id == subscriber_id:
             return
         if connection.subscriber_id is not None:
+            if message.id is None:  # release 0.2.2 ignored it without a word, and its clients may rely on that
+                log.info("%s stays %r: its second connect is ignored", connection.id, connection.subscriber_id)
+                return
             raise RequestError(errors.ALREADY_CONNECTED)
         await server.authorize(connection.identity, "subscribe", _COMMON, by_client=True)
         user = Address.user(subscriber_id)

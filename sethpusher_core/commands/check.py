@@ -6,10 +6,11 @@ Nothing is connected to and nothing listens. Exit code 0: it would start; 3: it 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 from ..backends.choice import choose_backend
-from ..errors import UsageError
+from ..errors import SettingsError, UsageError
 from ..settings.rules import ChannelRules
 
 if TYPE_CHECKING:
@@ -29,11 +30,17 @@ def run(start: Start) -> int:
     """
     if start.resolved.rest:
         raise UsageError(f"check takes no words; {' '.join(start.resolved.rest)!r} is one too many")
+    if start.resolved.problems:
+        for problem in start.resolved.problems:
+            print(f"seth-pusher: {problem.text}", file=sys.stderr)
+        return SettingsError.exit_code
     hooks = start.hooks()
     backend, _ = choose_backend(hooks, start.settings.backend, start.component_settings())
     lines = [f"backend: {backend}", "plugins:"]
     for record in start.loader.records:
-        lines.append(f"  {record.name} {record.version}: {record.status}" + (f" ({record.error})" if record.error else ""))
+        lines.append(
+            f"  {record.name} {record.version}: {record.status}" + (f" ({record.error})" if record.error else "")
+        )
     lines.append("order:")
     lines += [f"  {hook}: {', '.join(plugins)}" for hook, plugins in sorted(hooks.order().items())]
     for warning in start.warnings():

@@ -236,6 +236,8 @@ class Pipeline(Chain, Generic[T]):
                 answer = step.function(value)
             except (Exception, SystemExit) as error:
                 raise step.failed(error) from error
+            if answer is value:
+                continue
             if isinstance(answer, kind):
                 value = answer
             elif isinstance(answer, Refused):

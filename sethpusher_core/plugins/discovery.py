@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import Any, Final
@@ -49,16 +49,20 @@ class Candidate:
         return f"{self.distribution} {self.version}".strip()
 
 
-def find_candidates() -> list[Candidate]:
-    """All entry points of our group on ``sys.path``, sorted by name and distribution.
+def find_candidates(path: Sequence[str] | None = None) -> list[Candidate]:
+    """All entry points of our group, sorted by name and distribution.
 
     A distribution whose metadata is damaged does not keep others from being found. Where two versions of one lie on
     the path, the first counts, as it does for imports.
+
+    Args:
+        path: Folders in which distributions are looked for; ``sys.path`` when left out.
     """
     metadata = _metadata()
+    where: dict[str, Any] = {} if path is None else {"path": list(path)}
     seen: set[str] = set()
     found: list[Candidate] = []
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions(**where):
         if not _GROUP.search(_text(distribution)):
             continue
         name = _name(distribution)
@@ -66,7 +70,8 @@ def find_candidates() -> list[Candidate]:
             found.append(_unreadable(distribution, "its metadata cannot be read"))
         elif normal(name) not in seen:
             seen.add(normal(name))
-            found.extend(_candidates(_first(metadata, name, distribution), name))
+            # Which comes first need not be the one with our group; where there is none, its folder has another name.
+            found.extend(_candidates(next(iter(metadata.distributions(name=name, **where)), distribution), name))
     return sorted(found, key=lambda candidate: (candidate.name, normal(candidate.distribution)))
 
 
@@ -126,14 +131,6 @@ def _name(distribution: Any) -> str:
         return str(distribution.metadata["Name"] or "")
     except Exception:  # noqa: BLE001 - damaged in one of many ways, each library version with its own exception
         return ""
-
-
-def _first(metadata: Any, name: str, distribution: Any) -> Any:
-    """The distribution of a name that comes first on the path, which need not be one with our group."""
-    try:
-        return metadata.distribution(name)
-    except ImportError:  # its folder has another name than its metadata
-        return distribution
 
 
 def _candidates(distribution: Any, name: str) -> Iterator[Candidate]:

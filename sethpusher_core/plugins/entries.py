@@ -141,9 +141,8 @@ class Entry:
         """Whether it offers a backend; one that only an instance can tell of goes by the plugin's name."""
         if self.loaded is None:
             return False
-        if self.loaded.backends is None:
-            return normal(backend) == self.record.name
-        return backend in self.record.backends
+        names = (self.record.name,) if self.loaded.backends is None else self.record.backends
+        return normal(backend) in map(normal, names)
 
     def _accept(self, loaded: Loaded) -> None:
         self.loaded = loaded

@@ -132,7 +132,7 @@ class Hooks:
         return cls(registry, timeout, order, FailureLog(clock))
 
     def register_backends(self) -> Offers[BackendOffer]:
-        """The backends on offer. A plugin is asked once in its life, so one that was asked when it was loaded is not."""
+        """The backends on offer. A plugin is asked once in its life, mostly while it is loaded."""
         offers, errors = self._gathered("register_backends", self._registry.backends)
         return unclashed("register_backends", offers, errors)
 

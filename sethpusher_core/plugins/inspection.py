@@ -1,8 +1,8 @@
 """What a plugin implements, and everything that is refused when it is registered.
 
-pluggy finds marked functions, and refuses a wrong argument. It is silent about a misspelt hook, about a function without
-the marker and about a marked thing that is no function; it accepts ``async def`` and generators where nobody awaits or
-iterates. Here each of these is an error that names plugin and hook.
+pluggy finds marked functions, and refuses a wrong argument. It is silent about a misspelt hook, about a function
+without the marker and about a marked thing that is no function; it accepts ``async def`` and generators where nobody
+awaits or iterates. Here each of these is an error that names plugin and hook.
 """
 
 from __future__ import annotations
@@ -58,6 +58,12 @@ class _Candidate:
     drops: bool
     unbound: bool
 
+    @property
+    def marker(self) -> Mapping[str, Any] | None:
+        """What @hookimpl was told, wherever it left that."""
+        own = _mark(self.holder, _IMPL)
+        return _mark(self.function, _IMPL) if own is None else own
+
 
 def read_specs(specs: object = hookspecs) -> dict[str, Spec]:
     """The hooks that a module of hookspecs declares; those annotated ``MaybeAwaitable`` may be ``async``."""
@@ -83,7 +89,7 @@ def implemented(name: str, plugin: object, specs: Mapping[str, Spec], *, later: 
     """
     hooks: list[str] = []
     for candidate in _candidates(plugin):
-        marker = _mark(candidate.holder, _IMPL)
+        marker = candidate.marker
         if marker is not None:
             hooks.append(_accept(name, candidate, marker, specs, later=later))
         elif candidate.attribute in specs:
@@ -101,7 +107,7 @@ def unbound_free(plugin: object, hook: str) -> list[Callable[..., Any]] | None:
     """
     functions: list[Callable[..., Any]] = []
     for candidate in _candidates(plugin):
-        marker = _mark(candidate.holder, _IMPL)
+        marker = candidate.marker
         if marker is None or (marker.get("specname") or candidate.attribute) != hook:
             continue
         if candidate.unbound:
@@ -135,8 +141,6 @@ def _candidates(plugin: object) -> Iterator[_Candidate]:
 
 
 def _mark(holder: object, name: str) -> Mapping[str, Any] | None:
-    if isinstance(holder, MethodType):
-        holder = holder.__func__
     options = inspect.getattr_static(holder, name, None)
     return options if isinstance(options, dict) else None
 

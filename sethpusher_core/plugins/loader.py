@@ -15,7 +15,7 @@ step ``records`` says what each plugin is, and why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +50,7 @@ class PluginLoader:
         *,
         import_seconds: float = IMPORT_SECONDS,
         core_version: str = __version__,
+        path: Sequence[str] | None = None,
     ) -> None:
         """Nothing is looked for yet.
 
@@ -58,11 +59,13 @@ class PluginLoader:
             selection: The operator's switches.
             import_seconds: How long a plugin may take to be imported, and to be made; 0: as long as it likes.
             core_version: What plugins' requirements are held against.
+            path: Folders in which distributions are looked for; ``sys.path`` when left out.
         """
         self._registry = registry
         self._selection = selection or Selection()
         self._seconds = import_seconds
         self._core_version = core_version
+        self._path = path
         self._builtins = [plugin for plugin in registry.plugins if plugin.builtin]
         self._entries: list[Entry] = []
         self._chosen: frozenset[str] = frozenset()
@@ -75,7 +78,7 @@ class PluginLoader:
         Raises:
             SettingsError: A switch names a plugin that is not installed.
         """
-        candidates = find_candidates()
+        candidates = find_candidates(self._path)
         builtins = [plugin.name for plugin in self._builtins]
         self._selection.check(candidates, builtins)
         self._entries = [Entry.of(candidate, self._selection.switched_off(candidate)) for candidate in candidates]
@@ -104,7 +107,7 @@ class PluginLoader:
             SettingsError: No plugin that can be used offers it, or two do; says what to do.
         """
         owners = [] if backend is None else [entry.record.name for entry in self._entries if entry.offers(backend)]
-        if backend is not None and backend in self._builtin_backends():
+        if backend is not None and normal(backend) in map(normal, self._builtin_backends()):
             owners.append(CORE)
         if len(owners) > 1:
             who = " and ".join(owners)

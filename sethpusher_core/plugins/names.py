@@ -20,8 +20,8 @@ FIRST_PARTY: Final = MappingProxyType(
 )
 """Plugins released with the core, and the distributions that hold them.
 
-Only these are ever named in a pip line: to advise installing a name that somebody merely mistyped would be an invitation
-to whoever registers that name.
+Only these are ever named in a pip line: to advise installing a name that somebody merely mistyped would be an
+invitation to whoever registers that name.
 """
 
 _SEPARATORS: Final = re.compile(r"[-_.]+")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from ..errors import HookError
+from .names import normal
 from .steps import Step
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def offered_routes(step: Step, server: object) -> tuple[RouteOffer, ...]:
 def _check(what: str, name: object, offers: Collection[str], made_by: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name for a {what}: lower case words joined by - or _")
-    if name in offers:
+    if normal(name) in map(normal, offers):
         raise ValueError(f"{what} {name} is registered twice")
     if not callable(made_by):
         raise TypeError(f"what makes or runs {what} {name} cannot be called")
@@ -154,13 +155,13 @@ def unclashed(
     Neither of two owners wins: which of them an operator means cannot be guessed.
     """
     offers = tuple(offers)
-    owners: dict[str, set[str]] = {name: {"sethpusher-core"} for name in reserved}
+    owners: dict[str, set[str]] = {normal(name): {"sethpusher-core"} for name in reserved}
     for offer in offers:
-        owners.setdefault(offer.name, set()).add(offer.plugin)
+        owners.setdefault(normal(offer.name), set()).add(offer.plugin)
     accepted: list[Named] = []
     clashes: list[HookError] = []
     for offer in offers:
-        others = " and ".join(sorted(owners[offer.name] - {offer.plugin}))
+        others = " and ".join(sorted(owners[normal(offer.name)] - {offer.plugin}))
         if others:
             clashes.append(HookError(offer.plugin, hook, f"offers {offer.name!r}, which {others} offers, too"))
         else:

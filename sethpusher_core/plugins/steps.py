@@ -200,7 +200,7 @@ def _leads(parameter: Parameter, offered: tuple[str, ...]) -> bool:
 
 def _selected(function: Callable[..., Any], places: list[int]) -> Callable[..., Any]:
     if not places:
-        return lambda *arguments: function()
+        return lambda *_: function()
     if len(places) == 1:
         place = places[0]
         return lambda *arguments: function(arguments[place])

@@ -14,17 +14,17 @@ A start reads twice: ``read_switches`` for what says which plugins to load, ``re
 declarations are known. Components do not read the environment themselves.
 """
 
-from sethpusher_core.settings.component import Action, Component, NoSettings, Registry, Unloaded
-from sethpusher_core.settings.core import CoreSettings, core_component
-from sethpusher_core.settings.declare import setting
-from sethpusher_core.settings.file import SettingsFile, load_file
-from sethpusher_core.settings.page import settings_page
-from sethpusher_core.settings.problems import Problem
-from sethpusher_core.settings.render import help_text, show_config
-from sethpusher_core.settings.resolve import Provenance, Resolved, Sources, resolve
-from sethpusher_core.settings.rules import DEFAULT_RULE, ChannelRule, ChannelRules, Explanation
-from sethpusher_core.settings.switches import Switches, read_switches
-from sethpusher_core.settings.values import (
+from .component import Action, Component, NoSettings, Registry, Unloaded
+from .core import CoreSettings, core_component
+from .declare import setting
+from .file import SettingsFile, load_file
+from .page import settings_page
+from .problems import Problem
+from .render import help_text, show_config
+from .resolve import Provenance, Resolved, Sources, resolve
+from .rules import DEFAULT_RULE, ChannelRule, ChannelRules, Explanation
+from .switches import Switches, read_switches
+from .values import (
     Duration,
     Secret,
     Size,

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sethpusher_core.settings.component import Component, Entry, Registry, Unloaded
-from sethpusher_core.settings.found import Found, Raw
-from sethpusher_core.settings.kinds import BoolKind
-from sethpusher_core.settings.problems import Invalid, readable, suggestion
-from sethpusher_core.settings.shapes import ListKind, OptionalKind
-from sethpusher_core.settings.tables import Key
+from .component import Component, Entry, Registry, Unloaded
+from .found import Found, Raw
+from .kinds import BoolKind
+from .problems import Invalid, readable, suggestion
+from .shapes import ListKind, OptionalKind
+from .tables import Key
 
 __all__ = ["Words", "read_flags", "split"]
 

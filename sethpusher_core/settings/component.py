@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sethpusher_core.errors import SettingsError
-from sethpusher_core.settings.tables import NAME, Key, declared, normal
+from ..errors import SettingsError
+from .tables import NAME, Key, declared, normal
 
 __all__ = ["PLUGIN_TABLE", "PREFIX", "Action", "Component", "Entry", "NoSettings", "Registry", "Unloaded"]
 
@@ -25,12 +25,12 @@ PLUGIN_TABLE = "plugins"
 """The TOML table that holds the plugins' tables, hence no key of the core."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NoSettings:
     """The declaration of a component that has no settings."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Action:
     """A flag that is no setting: it asks the command to do something else ("--version").
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sethpusher_core.settings.component import Action, Component
-from sethpusher_core.settings.declare import setting
-from sethpusher_core.settings.rules import ChannelRule
-from sethpusher_core.settings.values import Duration, Size
+from .component import Action, Component
+from .declare import setting
+from .rules import ChannelRule
+from .values import Duration, Size
 
 __all__ = ["CoreSettings", "core_component"]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any
 
-from sethpusher_core.settings.kinds import Kind
-from sethpusher_core.settings.problems import Invalid
-from sethpusher_core.settings.shapes import OptionalKind, kind_of
-from sethpusher_core.settings.tables import METADATA
+from .kinds import Kind
+from .problems import Invalid
+from .shapes import OptionalKind, kind_of
+from .tables import METADATA
 
 __all__ = ["setting"]
 
@@ -20,7 +20,7 @@ __all__ = ["setting"]
 def setting(
     default: Any = MISSING,
     *,
-    help: str = "",  # noqa: A002 - the word that every option library has taught
+    help: str = "",
     required: bool | str = False,
     chosen_default: str | None = None,
     minimum: float | str | None = None,
@@ -43,8 +43,8 @@ def setting(
         chosen_default: Stands in for a required setting when the component is chosen by name and nothing sets it.
         minimum: The least value of a number; with its unit where it has one.
         maximum: The greatest value.
-        check: Asked with each value of the right type; a text it returns refuses the value. It must not repeat a
-            secret.
+        check: Asked with each value of the right type that a source gives; a text it returns refuses the value. It
+            must not repeat a secret.
         in_file: False: the settings file may not hold it.
 
     Raises:
@@ -95,8 +95,12 @@ class _Written:
         field.default = self.text
         try:
             annotation = owner.__annotations__[name]
+            if annotation == "str":
+                return
             if isinstance(annotation, str):
-                annotation = eval(annotation, vars(sys.modules[owner.__module__]))  # noqa: S307 - as typing does
+                names = vars(sys.modules[owner.__module__])
+                # Most are plain names, and looking one up is much quicker: this runs at import.
+                annotation = names.get(annotation) or eval(annotation, names)  # noqa: S307 - as typing does
             kind = kind_of(annotation, _no_table)
             inner = kind.inner if isinstance(kind, OptionalKind) else kind
             if not inner.fits(self.text):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sethpusher_core.settings.component import PREFIX, Registry, Unloaded
-from sethpusher_core.settings.found import Found, Raw
-from sethpusher_core.settings.problems import readable, suggestion
-from sethpusher_core.settings.tables import normal
+from .component import PREFIX, Registry, Unloaded
+from .found import Found, Raw
+from .problems import readable, suggestion
+from .tables import normal
 
 __all__ = ["read_environment"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sethpusher_core.errors import SettingsError
-from sethpusher_core.settings.component import PLUGIN_TABLE, Component, Registry, Unloaded
-from sethpusher_core.settings.found import Found, Raw
-from sethpusher_core.settings.problems import Invalid, line, quote, readable, suggestion
-from sethpusher_core.settings.tables import normal, spelled
+from ..errors import SettingsError
+from .component import PLUGIN_TABLE, Component, Registry, Unloaded
+from .found import Found, Raw
+from .problems import Invalid, line, quote, readable, suggestion
+from .tables import normal, spelled
 
 __all__ = ["SettingsFile", "load_file", "read_file"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sethpusher_core.settings.component import Component
-from sethpusher_core.settings.problems import Problem
-from sethpusher_core.settings.tables import Key
+from .component import Component
+from .problems import Problem
+from .tables import Key
 
 __all__ = ["Found", "Raw"]
 

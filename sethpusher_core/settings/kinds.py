@@ -5,14 +5,16 @@ says whether a declared default fits, and writes a value back. Numbers are in ``
 ``shapes``.
 """
 
+# ruff: noqa: D102 - subclasses of Kind: what it says of its methods, and their signatures, hold for them
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
-from sethpusher_core.settings.problems import Invalid, quote, suggestion
-from sethpusher_core.settings.references import Reading, follow
-from sethpusher_core.settings.values import Secret
+from .problems import Invalid, quote, suggestion
+from .references import Reading, follow
+from .values import Secret
 
 __all__ = ["MASK", "BoolKind", "ChoiceKind", "Kind", "SecretKind", "TextKind", "toml_string"]
 

@@ -1,5 +1,7 @@
 """How numbers are read: plain ones, and those written with a unit."""
 
+# ruff: noqa: D102 - subclasses of Kind: what it says of its methods, and their signatures, hold for them
+
 from __future__ import annotations
 
 import math
@@ -7,10 +9,10 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any
 
-from sethpusher_core.settings.kinds import Kind, toml_string
-from sethpusher_core.settings.problems import Invalid, quote
-from sethpusher_core.settings.references import Reading
-from sethpusher_core.settings.values import Secret, format_duration, format_size, parse_duration, parse_size
+from .kinds import Kind, toml_string
+from .problems import Invalid, quote
+from .references import Reading
+from .values import Secret, format_duration, format_size, parse_duration, parse_size
 
 __all__ = ["DurationKind", "FloatKind", "IntKind", "SizeKind"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING
 
-from sethpusher_core.settings.component import PLUGIN_TABLE, Component, Registry
-from sethpusher_core.settings.kinds import Kind
-from sethpusher_core.settings.shapes import ListKind, MapKind, OptionalKind
-from sethpusher_core.settings.tables import Key, TableKind
+from .component import PLUGIN_TABLE, Component, Registry
+from .kinds import Kind
+from .shapes import ListKind, MapKind, OptionalKind
+from .tables import Key, TableKind
 
 __all__ = ["settings_page"]
 

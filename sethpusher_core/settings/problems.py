@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from sethpusher_core.errors import SettingsError, UsageError
+from ..errors import SettingsError, UsageError
 
 __all__ = ["Invalid", "Problem", "line", "quote", "raise_first", "readable", "suggestion"]
 
@@ -18,7 +18,7 @@ _LONGEST_QUOTE = 60
 _LONGEST_LIST = 12
 
 
-class Invalid(Exception):  # noqa: N818 - no error of the program: an answer
+class Invalid(Exception):
     """A value that its declaration does not take; internal, it becomes a ``Problem`` beside its key and source.
 
     Attributes:
@@ -32,7 +32,7 @@ class Invalid(Exception):  # noqa: N818 - no error of the program: an answer
         self.path = path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Problem:
     """One reason to refuse the start.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sethpusher_core.settings.problems import Invalid, quote, readable
-from sethpusher_core.settings.values import Secret
+from .problems import Invalid, quote, readable
+from .values import Secret
 
 __all__ = ["Reading", "follow"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING
 
-from sethpusher_core.settings.component import Component, Registry
-from sethpusher_core.settings.problems import readable
-from sethpusher_core.settings.resolve import Provenance, Resolved
-from sethpusher_core.settings.tables import Key
+from .component import Component, Registry
+from .problems import readable
+from .resolve import Provenance, Resolved
+from .tables import Key
 
 __all__ = ["help_text", "show_config"]
 

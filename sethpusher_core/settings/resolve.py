@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import Any
 
-from sethpusher_core.settings.commandline import read_flags, split
-from sethpusher_core.settings.component import Component, Registry, Unloaded
-from sethpusher_core.settings.environment import read_environment
-from sethpusher_core.settings.file import SettingsFile, read_file
-from sethpusher_core.settings.found import Found, Raw
-from sethpusher_core.settings.problems import Invalid, Problem, line, raise_first
-from sethpusher_core.settings.references import Reading
-from sethpusher_core.settings.shapes import read_at
-from sethpusher_core.settings.tables import Key, build, normal
-from sethpusher_core.settings.values import Secret
+from .commandline import read_flags, split
+from .component import Component, Registry, Unloaded
+from .environment import read_environment
+from .file import SettingsFile, read_file
+from .found import Found, Raw
+from .problems import Invalid, Problem, line, raise_first
+from .references import Reading
+from .shapes import read_at
+from .tables import Key, build, normal
+from .values import Secret
 
 __all__ = ["Provenance", "Resolved", "Sources", "convert", "resolve"]
 
@@ -35,7 +35,7 @@ class Sources:
     file: SettingsFile | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Provenance:
     """One setting's value and where it is from.
 

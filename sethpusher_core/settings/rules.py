@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from sethpusher_core.settings.declare import setting
-from sethpusher_core.settings.values import Duration
+from .declare import setting
+from .values import Duration
 
 __all__ = ["DEFAULT_RULE", "Audience", "ChannelRule", "ChannelRules", "Explanation", "OnSlow", "matches"]
 
@@ -61,7 +61,7 @@ def matches(pattern: str, channel: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
     """Which rule holds for a channel.
 

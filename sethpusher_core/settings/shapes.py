@@ -1,5 +1,7 @@
 """Types made of others (``X | None``, tuples, mappings), and the way from an annotation to its ``Kind``."""
 
+# ruff: noqa: D102 - subclasses of Kind: what it says of its methods, and their signatures, hold for them
+
 from __future__ import annotations
 
 import re
@@ -8,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import is_dataclass
 from typing import Annotated, Literal, Union, get_args, get_origin
 
-from sethpusher_core.settings.kinds import BoolKind, ChoiceKind, Kind, SecretKind, TextKind, toml_string
-from sethpusher_core.settings.numbers import DurationKind, FloatKind, IntKind, SizeKind
-from sethpusher_core.settings.problems import Invalid, quote
-from sethpusher_core.settings.references import Reading
-from sethpusher_core.settings.values import Secret, Unit
+from .kinds import BoolKind, ChoiceKind, Kind, SecretKind, TextKind, toml_string
+from .numbers import DurationKind, FloatKind, IntKind, SizeKind
+from .problems import Invalid, quote
+from .references import Reading
+from .values import Secret, Unit
 
 __all__ = ["ListKind", "MapKind", "OptionalKind", "kind_of", "read_at"]
 

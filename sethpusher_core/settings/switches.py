@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sethpusher_core.errors import SettingsError
-from sethpusher_core.settings.commandline import read_flags, split
-from sethpusher_core.settings.component import Component, Registry, Unloaded
-from sethpusher_core.settings.environment import read_environment
-from sethpusher_core.settings.file import SettingsFile, load_file, read_file
-from sethpusher_core.settings.found import Found
-from sethpusher_core.settings.problems import Invalid, Problem, line, raise_first
-from sethpusher_core.settings.resolve import Sources, convert
-from sethpusher_core.settings.tables import Key
+from ..errors import SettingsError
+from .commandline import read_flags, split
+from .component import Component, Registry, Unloaded
+from .environment import read_environment
+from .file import SettingsFile, load_file, read_file
+from .found import Found
+from .problems import Invalid, Problem, line, raise_first
+from .resolve import Sources, convert
+from .tables import Key
 
 __all__ = ["Switches", "read_switches"]
 

@@ -1,5 +1,7 @@
 """A dataclass as a table of settings: its keys, and how one is read, checked and built."""
 
+# ruff: noqa: D102 - subclasses of Kind: what it says of its methods, and their signatures, hold for them
+
 from __future__ import annotations
 
 import dataclasses
@@ -9,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any, get_type_hints
 
-from sethpusher_core.settings.kinds import Kind
-from sethpusher_core.settings.problems import Invalid, quote, readable, suggestion
-from sethpusher_core.settings.references import Reading
-from sethpusher_core.settings.shapes import OptionalKind, kind_of, read_at
-from sethpusher_core.settings.values import Secret
+from .kinds import Kind
+from .problems import Invalid, quote, readable, suggestion
+from .references import Reading
+from .shapes import OptionalKind, kind_of, read_at
+from .values import Secret
 
 __all__ = ["METADATA", "NAME", "Key", "TableKind", "build", "declared", "normal", "spelled"]
 
@@ -29,7 +31,7 @@ def normal(name: str) -> str:
     return name.replace("-", "_")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Key:
     """One declared setting.
 
@@ -70,10 +72,20 @@ class Key:
         return self.kind.textual and not self.kind.secret
 
     def verify(self, value: object, hidden: Collection[Secret] = ()) -> None:
-        """Check the bounds of a value that already has the right type.
+        """Check a value that a source gives and that already has the right type.
 
         Raises:
             Invalid: with a reason that shows neither secrets nor what is in ``hidden``.
+        """
+        self.verify_bounds(value)
+        if self.check is not None and value is not None:
+            self._ask(self.check, value, hidden)
+
+    def verify_bounds(self, value: object) -> None:
+        """Check what the declaration itself says of its values; defaults are held to that much.
+
+        Raises:
+            Invalid: with a reason that shows a value only where it is a number, which no secret is.
         """
         if (self.required or self.group) and value in ("", (), {}):
             raise Invalid("is required and may not be empty")
@@ -87,8 +99,6 @@ class Key:
             raise Invalid(
                 f"{self.kind.to_text(value)} is more than {self.kind.to_text(self.maximum)}, the most allowed"
             )
-        if self.check is not None:
-            self._ask(self.check, value, hidden)
 
     def _ask(self, check: Callable[[Any], str | None], value: object, hidden: Collection[Secret]) -> None:
         try:
@@ -148,8 +158,9 @@ def build(declaration: type, values: Mapping[str, object], hidden: Collection[Se
     """
     try:
         return declaration(**values)
-    except (ValueError, TypeError) as error:
-        raise Invalid(_discreet(str(error), {*hidden, *_secrets_in(tuple(values.values()))})) from None
+    except Exception as error:  # noqa: BLE001 - as in _ask: a plugin's code
+        why = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise Invalid(_discreet(why, {*hidden, *_secrets_in(tuple(values.values()))})) from None
 
 
 class TableKind(Kind):
@@ -252,6 +263,6 @@ def _bound(kind: Kind, bound: object) -> object:
 
 def _verify_defaults(key: Key) -> None:
     if key.chosen_default is not None:
-        key.verify(key.kind.from_text(key.chosen_default))
+        key.verify_bounds(key.kind.from_text(key.chosen_default))
     if key.default is not MISSING and not key.group:
-        key.verify(key.default)
+        key.verify_bounds(key.default)

@@ -91,11 +91,11 @@ class OriginPolicy:
         origin = _parse(text)
         if origin is None or origin.scheme is None or origin.host.startswith("*."):
             return False
-        port = origin.port or _DEFAULT_PORTS[origin.scheme]
-        origin = origin._replace(port=port)
+        default = _DEFAULT_PORTS[origin.scheme]
+        origin = origin._replace(port=origin.port or default)
         own = _parse(headers.get("Host", ""))
         # Only host and port: whether a proxy before us speaks https is not known here.
-        if own is not None and own.host == origin.host and (own.port or port) == port:
+        if own is not None and own.host == origin.host and (own.port or default) == origin.port:
             return True
         return any(pattern.covers(origin) for pattern in self._patterns)
 

@@ -27,7 +27,7 @@ class _Entry(NamedTuple):
     data: bytes
     channel: str | None
     """The channel whose rule may drop it; None for what must not be dropped (replies)."""
-    count: int
+    messages: int
 
 
 class Budget:
@@ -196,7 +196,7 @@ class Outlet(ABC):
         for entry in backlog:
             if entry.channel == channel and freed < missing:
                 freed += len(entry.data)
-                self._note_lost(channel, entry.count)
+                self._note_lost(channel, entry.messages)
             else:
                 kept.append(entry)
         self._backlog = kept

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Final
 
-from tornado.httputil import parse_qs_bytes
+from tornado.escape import parse_qs_bytes
 
 from .. import errors
 from ..errors import CloseCode

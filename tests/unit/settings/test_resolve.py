@@ -116,11 +116,15 @@ class Crossed:
     def __post_init__(self) -> None:
         if self.low > self.high:
             raise ValueError("low must not be above high")
+        if self.high > 100:
+            raise RuntimeError("odd")
 
 
 def test_what_a_declaration_says_of_its_fields_together(problem: Problem) -> None:
     text = problem("--crossed-low=11", components=(Component("crossed", Crossed),))
     assert text == "crossed (command line): low must not be above high"
+    text = problem("--crossed-high=101", components=(Component("crossed", Crossed),))
+    assert text == "crossed (command line): RuntimeError: odd"
 
 
 def test_every_problem_is_found_in_one_go(read: Read) -> None:

@@ -30,11 +30,11 @@ def test_references_are_followed_at_any_depth(read: Read, tmp_path: Path) -> Non
         tls = {{ password = {{ env = "PW" }} }}
         keys = [{{ name = {{ env = "BIND" }}, secret = {{ file = "secret" }}, scopes = [{{ env = "PW" }}] }}]
         """,
-        environ={"BIND": "0.0.0.0", "PW": TOLD},  # noqa: S104 - nobody listens
+        environ={"BIND": "0.0.0.0", "PW": TOLD},
     )
     core, plugin = resolved.of(""), resolved.of("redis")
-    assert core.host == "0.0.0.0"  # noqa: S104 - as above
-    assert core.no_plugin == ("0.0.0.0", "x")  # noqa: S104 - as above
+    assert core.host == "0.0.0.0"
+    assert core.no_plugin == ("0.0.0.0", "x")
     assert plugin.url == plugin.tls.password == plugin.keys[0].secret == Secret(TOLD)
     assert plugin.keys[0].scopes == (TOLD,)
     assert resolved.provenance["redis", "url"].source.endswith(f"seth.toml via file {tmp_path}/secret")
