@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from sethpusher_core import PushServer
@@ -33,7 +35,10 @@ application = Application([(r"/orders/(\d+)/ship", OrderHandler), *push.routes()
 async def main(port: int = 8888) -> None:
     """Serves until cancelled, then lets the push server say goodbye."""
     await push.start()
-    listener = application.listen(port, "127.0.0.1")
+    [listening] = bind_sockets(port, "127.0.0.1")
+    listener = HTTPServer(application)
+    listener.add_socket(listening)
+    print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
     try:
         await asyncio.Event().wait()
     finally:

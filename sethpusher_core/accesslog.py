@@ -23,7 +23,7 @@ def masked(uri: str) -> str:
     """A URI with the values of its query arguments replaced; only printable ASCII is left, so no line is forged."""
     path, mark, query = uri.partition("?")
     text = path + mark + _VALUE.sub("=***", query)
-    return text.encode("ascii", "backslashreplace").decode() if text.isprintable() else repr(text)[1:-1]
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 
 def log_request(handler: RequestHandler) -> None:

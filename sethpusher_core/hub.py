@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Final
 
+from . import errors
 from .addresses import Address
 from .backends.base import Position
 from .frames import Form, Frame
@@ -170,12 +171,21 @@ class Local:
         """Sends what is closed and pending; says whether all of it is out before the deadline (perf_counter)."""
         self.close_frame()
         while self._jobs:
-            if not self._run(self._jobs[0], deadline):
+            if not self._run_safely(self._jobs[0], deadline):
                 return False
             self._jobs.popleft()
+            if self._jobs and perf_counter() >= deadline:
+                return False
         for roster in self._rosters:
             roster.close_holes()
         return True
+
+    def _run_safely(self, job: _Job, deadline: float) -> bool:
+        try:
+            return self._run(job, deadline)
+        except Exception:  # its form cannot be built; a frame that fails must not hold up those behind it
+            log.exception("a frame for %s is lost", self.address)
+            return True
 
     def _run(self, job: _Job, deadline: float) -> bool:
         while job.roster < len(job.ends):
@@ -203,19 +213,35 @@ def _send(outlets: list[Outlet | None], frame: Frame, form: Form, channel: str, 
     """The hot loop: one frame to a slice of one roster."""
     data = frame.form(form)
     size = len(data)
-    for outlet in outlets:
-        if outlet is None:
-            continue
-        if outlet.blocked:
-            outlet.enqueue(frame, channel, on_slow)
-            continue
+    rest = iter(outlets)
+    outlet: Outlet | None = None
+    while True:
         try:
-            sent = outlet.send(data)
-        except OSError as error:
-            outlet.failed(data, error)
-        else:
-            if sent != size:
-                outlet.partial(data, sent)
+            for outlet in rest:
+                if outlet is None:
+                    continue
+                if outlet.blocked:
+                    outlet.enqueue(frame, channel, on_slow)
+                    continue
+                try:
+                    sent = outlet.send(data)
+                except OSError as error:
+                    outlet.failed(data, error)
+                else:
+                    if sent != size:
+                        outlet.partial(data, sent)
+            return
+        except Exception:  # a fault in a transport costs one client, not those behind it
+            log.exception("a client in channel %s failed; it is cut off", channel)
+            if outlet is not None:
+                _cut_off(outlet)
+
+
+def _cut_off(outlet: Outlet) -> None:
+    try:
+        outlet.cut(errors.FAILED)
+    except Exception:
+        outlet.closed = outlet.blocked = True
 
 
 class Hub:
@@ -239,8 +265,11 @@ class Hub:
         self._loop: AbstractEventLoop | None = None
 
     def bind(self, loop: AbstractEventLoop) -> None:
-        """Names the loop that the fan-out runs on."""
+        """Names the loop that the fan-out runs on; what an earlier one left undone goes on here."""
         self._loop = loop
+        self._scheduled = False
+        if self._dirty:
+            self._schedule()
 
     def get(self, address: Address) -> Local | None:
         """What this node knows of an address; None if it has no member here."""
@@ -269,7 +298,7 @@ class Hub:
             log.error("ignored what the backend delivered for %s: %s", address, error)
             return
         if delivery.kind == CONTROL_KIND:
-            self._on_control(delivery.envelope)
+            self._obey(delivery.envelope)
             return
         local = self._locals.get(address)
         if local is None:
@@ -282,6 +311,12 @@ class Hub:
             local.queued = True
             self._dirty.append(local)
             self._schedule()
+
+    def _obey(self, order: bytes) -> None:
+        try:
+            self._on_control(order)
+        except Exception:
+            log.exception("an order could not be carried out: %.200r", order)
 
     def _schedule(self) -> None:
         if not self._scheduled and self._loop is not None:

@@ -21,8 +21,6 @@ CONNECT: Final = "connect"
 SUBSCRIBE: Final = "subscribe"
 UNSUBSCRIBE: Final = "unsubscribe"
 
-_encode = msgspec.json.encode
-
 
 def text_of(value: Any) -> str | None:
     """An id or channel as text: text stays, an integer is read as its decimal text, anything else is None."""
@@ -128,3 +126,10 @@ def error(id: Any, code: ErrorCode, text: str) -> bytes:
     if id is not None:
         reply["id"] = id
     return _encode(reply)
+
+
+def _encode(fields: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(fields)
+    except UnicodeEncodeError:  # a lone surrogate in what the client wants back
+        return jsontext.encode(fields)

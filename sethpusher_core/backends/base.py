@@ -58,6 +58,7 @@ class Outgoing:
         idempotency_key: Given by the publisher to make a repeat harmless, or None.
         history: How many publications the address keeps; 0 keeps none and gives no position.
         history_age: How long they are kept, in seconds.
+        history_bytes: How many bytes of payloads are kept.
     """
 
     address: Address
@@ -66,6 +67,7 @@ class Outgoing:
     idempotency_key: str | None = None
     history: int = 0
     history_age: float = 0.0
+    history_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,12 @@ class Accepted:
 
     Attributes:
         position: Its position, where the address keeps history.
+        repeated: Whether this is the stored result of an earlier publication with the same idempotency key, and
+            nothing was announced again.
     """
 
     position: Position | None = None
+    repeated: bool = False
 
 
 class Sink(Protocol):
@@ -96,7 +101,8 @@ class Backend(ABC):
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset()
-    """Names of the optional abilities that this backend has: ``history``, ``presence``, ``census``."""
+    """Names of the optional abilities that this backend has (see :mod:`.capabilities`). A channel rule that needs one
+    which the chosen backend lacks refuses the start."""
 
     @abstractmethod
     async def start(self, sink: Sink, node_id: str) -> None:
@@ -123,8 +129,12 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    async def subscribe(self, address: Address) -> Position | None:
+    async def subscribe(self, address: Address, positioned: bool = False) -> Position | None:
         """Begins to hear an address. Called once until the matching :meth:`unsubscribe`.
+
+        Args:
+            address: The address.
+            positioned: Whether the address keeps history, so that there is a position to tell.
 
         Returns:
             When everything published from now on will be handed to the sink: the position after which that holds,

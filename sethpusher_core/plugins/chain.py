@@ -7,7 +7,7 @@ Rules that hold for all kinds:
 
 * Implementations run one at a time; the next is not called before the one before it has answered. Nothing is ever
   created and left unawaited.
-* A timer is armed only for what returned an awaitable.
+* A timer is armed only for what returned an awaitable, and of coroutines only for those that suspend.
 * What an implementation raises, SystemExit included, an answer that takes too long and an answer of a wrong type become
   a HookError that names plugin and hook, with the cause behind it. KeyboardInterrupt passes, and so does the
   cancellation of the calling task.
@@ -24,7 +24,7 @@ from ..answers import Allowed, Denied, Refused
 from ..errors import HookError
 from .steps import FailureLog, Step
 
-__all__ = ["AskAll", "Chain", "Cold", "FirstAnswer", "Observers", "Pipeline", "RunAll", "RunReverse"]
+__all__ = ["AskAll", "Cold", "FirstAnswer", "HookChain", "Observers", "Pipeline", "RunAll", "RunReverse"]
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -33,7 +33,7 @@ Offered = TypeVarTuple("Offered")
 _OPINIONS: Final = (Allowed, Denied)
 
 
-class Chain:
+class HookChain:
     """What all kinds have in common."""
 
     __slots__ = ("_steps", "_timeout")
@@ -53,7 +53,7 @@ class Chain:
         return self._steps
 
 
-class FirstAnswer(Chain, Generic[A, *Offered]):
+class FirstAnswer(HookChain, Generic[A, *Offered]):
     """Asks one after the other until one answers; None means: not mine.
 
     Args:
@@ -90,7 +90,7 @@ class FirstAnswer(Chain, Generic[A, *Offered]):
         return "", None
 
 
-class AskAll(Chain, Generic[*Offered]):
+class AskAll(HookChain, Generic[*Offered]):
     """Asks everybody: one Denied wins, else one ALLOW, else there is no verdict (None).
 
     An implementation that fails denies: its failure is logged here and never raised.
@@ -135,7 +135,7 @@ class AskAll(Chain, Generic[*Offered]):
             return Denied(str(error))
 
 
-class RunAll(Chain, Generic[*Offered]):
+class RunAll(HookChain, Generic[*Offered]):
     """Runs everybody in order; the first failure stops.
 
     Args:
@@ -168,7 +168,7 @@ class RunAll(Chain, Generic[*Offered]):
         return frozenset(names[names.index(error.plugin) :]) if error.plugin in names else frozenset(names)
 
 
-class RunReverse(Chain, Generic[*Offered]):
+class RunReverse(HookChain, Generic[*Offered]):
     """Runs everybody in reverse order, whoever fails, and reports all failures together."""
 
     __slots__ = ()
@@ -194,7 +194,7 @@ class RunReverse(Chain, Generic[*Offered]):
         return RunReverse(steps, self._timeout) if steps else None
 
 
-class Observers(Chain, Generic[*Offered]):
+class Observers(HookChain, Generic[*Offered]):
     """Tells everybody, in order; what they return is ignored, and a failure is counted and logged, never raised."""
 
     __slots__ = ("_failures",)
@@ -214,7 +214,7 @@ class Observers(Chain, Generic[*Offered]):
                 self._failures.report(error)
 
 
-class Pipeline(Chain, Generic[T]):
+class Pipeline(HookChain, Generic[T]):
     """Hands a value through plain functions, each getting what the one before it returned; Refused stops."""
 
     __slots__ = ()
@@ -247,7 +247,7 @@ class Pipeline(Chain, Generic[T]):
         return "", value
 
 
-class Cold(Chain):
+class Cold(HookChain):
     """Asks plain functions at start-up; one that fails does not keep the others from being asked."""
 
     __slots__ = ()

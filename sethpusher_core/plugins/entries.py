@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -164,8 +165,7 @@ class Entry:
 
 
 def _wrong_settings(name: str, resolved: Resolved) -> str:
-    words = (f"{name}.", f"_{name.upper()}__", f"--{name.replace('_', '-')}-")
-    for problem in resolved.problems:
-        if any(word in problem.text for word in words):
-            return problem.text
-    return "its settings are wrong"
+    """What is wrong with a plugin's settings: the first problem that names one of them."""
+    flag = name.replace("_", "-")
+    own = re.compile(rf"(?<![\w-])({name}\.|SETHPUSHER_{name.upper()}__|--{flag}-)")
+    return next((problem.text for problem in resolved.problems if own.search(problem.text)), "its settings are wrong")

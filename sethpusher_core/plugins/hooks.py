@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ..answers import Handled, Rejected
 from ..errors import HookError, RequestError
 from ..identity import Credentials, Identity
-from .chain import AskAll, Chain, Cold, FirstAnswer, Observers, Pipeline, RunAll, RunReverse
+from .chain import AskAll, Cold, FirstAnswer, HookChain, Observers, Pipeline, RunAll, RunReverse
 from .offers import (
     BackendOffer,
     CommandOffer,
@@ -96,7 +96,7 @@ class Hooks:
     def __init__(self, registry: PluginRegistry, timeout: float | None, order: Sequence[str], log: FailureLog) -> None:
         kinds = _kinds(timeout, log)
         self._registry = registry
-        self._chains: dict[str, Chain] = {}
+        self._chains: dict[str, HookChain] = {}
         for hook in registry.specs:
             steps = registry.steps(hook, order, _PASSING.get(hook, ()))
             if steps:
@@ -169,10 +169,10 @@ class Hooks:
         return chain.gather(ask) if isinstance(chain, Cold) else ([], [])
 
 
-def _kinds(timeout: float | None, log: FailureLog) -> dict[str, Callable[[tuple[Step, ...]], Chain]]:
+def _kinds(timeout: float | None, log: FailureLog) -> dict[str, Callable[[tuple[Step, ...]], HookChain]]:
     """How each hook is asked. A hook that is missing here cannot be compiled."""
 
-    def observers(steps: tuple[Step, ...]) -> Chain:
+    def observers(steps: tuple[Step, ...]) -> HookChain:
         return Observers(steps, timeout, log)
 
     return {

@@ -83,6 +83,9 @@ def load(candidate: Candidate, specs: Mapping[str, Spec], seconds: float) -> Loa
         raise Flaw(_bare(error, candidate), _update(candidate), hooks) from error
     except Flaw as flaw:
         raise Flaw(flaw.reason, flaw.remedy, hooks) from flaw.__cause__
+    except Exception as error:
+        # Looking at a module runs its __getattr__, looking at a declaration its factories, and so on.
+        raise Flaw(f"cannot be read: {described(error)}", _update(candidate), hooks) from error
     return Loaded(target, hooks, component, settings, backends, _path(target))
 
 

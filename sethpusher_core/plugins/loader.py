@@ -150,10 +150,10 @@ class PluginLoader:
         """
         for entry in self._entries:
             entry.settle(resolved, self._chosen)
+            self._refuse(entry, resolved)
+        for entry in self._entries:
             entry.activate(self._registry, resolved, self._seconds)
-            record = entry.record
-            if record.is_problem and (self._selection.strict or self._is_named(entry, resolved)):
-                raise PluginError(record.name, f"{record.error}; {record.remedy}") from record.cause
+            self._refuse(entry, resolved)
         self._number()
 
     # ----------------------------------------------------------------------------------------------- what came of it
@@ -196,14 +196,26 @@ class PluginLoader:
 
     # --------------------------------------------------------------------------------------------------------- parts
 
-    def _builtin_backends(self) -> tuple[str, ...]:
-        steps = self._registry.steps("register_backends")
+    def _builtin_backends(self) -> dict[str, str]:
+        """The backends that the core offers itself, each with its plugin."""
         own = {plugin.name for plugin in self._builtins}
-        return tuple(o.name for step in steps if step.plugin in own for o in self._registry.backends(step))
+        steps = [step for step in self._registry.steps("register_backends") if step.plugin in own]
+        return {offer.name: step.plugin for step in steps for offer in self._registry.backends(step)}
 
     def _builtin_records(self) -> Iterable[PluginRecord]:
-        for plugin in sorted(self._builtins, key=lambda builtin: builtin.name):
-            yield PluginRecord(plugin.name, CORE, __version__, Status.ACTIVE, plugin.hooks, builtin=True)
+        first = 1 + sum(entry.record.status is Status.ACTIVE for entry in self._entries)
+        backends = self._builtin_backends()
+        for order, plugin in enumerate(sorted(self._builtins, key=lambda builtin: builtin.name), first):
+            yield PluginRecord(
+                plugin.name,
+                CORE,
+                __version__,
+                Status.ACTIVE,
+                hooks=plugin.hooks,
+                backends=tuple(name for name, owner in backends.items() if owner == plugin.name),
+                order=order,
+                builtin=True,
+            )
 
     def _refuse_backend(self, backend: str) -> None:
         """Says why nobody offers a backend, unless a plugin that is not made yet may."""
@@ -220,6 +232,11 @@ class PluginLoader:
         near = nearest(backend, known)
         hint = f"did you mean {near}?" if near else f"there is: {listed(known)}"
         raise SettingsError(f"backend: no plugin offers {backend}; {hint}")
+
+    def _refuse(self, entry: Entry, resolved: Resolved) -> None:
+        record = entry.record
+        if record.is_problem and (self._selection.strict or self._is_named(entry, resolved)):
+            raise PluginError(record.name, f"{record.error}; {record.remedy}") from record.cause
 
     def _is_named(self, entry: Entry, resolved: Resolved) -> bool:
         name = entry.record.name

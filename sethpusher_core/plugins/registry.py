@@ -150,7 +150,7 @@ class PluginRegistry:
         return tuple(step for _, step in sorted(steps, key=lambda ranked: ranked[0]))
 
     def _check_new(self, name: str, plugin: object) -> None:
-        if not normal(name):
+        if not normal(name).strip("_"):
             raise PluginError(repr(name), f"is no name for {_origin(plugin)}")
         taken = self._registered.get(normal(name))
         if taken is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from inspect import Parameter
 from operator import itemgetter
 from time import monotonic
+from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
 from ..errors import HookError
@@ -78,7 +79,10 @@ class Step:
         return answer
 
     async def settled(self, answer: Any, timeout: float | None) -> Any:
-        """The answer itself, awaited if it is awaitable; only then a timer is armed.
+        """The answer itself, awaited if it is awaitable.
+
+        A timer is armed only for a coroutine that suspends, or another awaitable: most coroutines answer at once, and
+        the timer would cost more than all the rest.
 
         A cancellation passes if somebody cancelled the running task. One that nobody asked for comes from within the
         plugin (it awaited a task of its own that was cancelled): let through, it would end the caller without a word.
@@ -86,10 +90,14 @@ class Step:
         Raises:
             HookError: It raised, took longer than ``timeout`` seconds, or was cancelled from within.
         """
-        if not inspect.isawaitable(answer):
-            return answer
-        deadline = asyncio.timeout(timeout)
+        deadline = None
         try:
+            ended = not inspect.isawaitable(answer)
+            if type(answer) is CoroutineType:
+                ended, answer = _begun(answer)
+            if ended:
+                return answer
+            deadline = asyncio.timeout(timeout)
             async with deadline:
                 answer = await answer
         except self.passing:
@@ -97,27 +105,60 @@ class Step:
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _cancel_requested():
                 raise
-            raise self.failed(error, _too_slow(timeout) if deadline.expired() else "") from error
+            late = deadline is not None and deadline.expired()
+            raise self.failed(_too_slow(timeout) if late else error) from error
         if deadline.expired():  # it swallowed the cancellation and answered after all: too late is too late
-            raise self.failed(None, _too_slow(timeout))
+            raise self.failed(_too_slow(timeout))
         return answer
 
-    def failed(self, error: BaseException | None, text: str = "") -> HookError:
-        """Counts a failure and words it; the caller raises it from ``error``."""
+    def failed(self, what: BaseException | str) -> HookError:
+        """Counts a failure and words it; the caller raises it from the exception, if there is one."""
         self.failures += 1
-        return HookError(self.plugin, self.hook, text or described(error))
+        return HookError(self.plugin, self.hook, what if isinstance(what, str) else described(what))
 
     def wrong(self, answer: object, expected: str) -> HookError:
         """Counts an answer of a type that the hook does not know, and words it without showing its value."""
         if inspect.iscoroutine(answer):
             answer.close()  # else Python warns, much later and without the plugin's name, that nobody awaited it
-        return self.failed(None, f"answered {_shown(answer)} where {expected} is expected")
+        return self.failed(f"answered {_shown(answer)} where {expected} is expected")
 
 
-def described(error: BaseException | None) -> str:
+class _Suspended:
+    """A coroutine that has been started by hand and waits for its first future; awaiting this continues it."""
+
+    __slots__ = ("_coroutine", "_future")
+
+    def __init__(self, coroutine: CoroutineType[Any, Any, Any], future: object) -> None:
+        self._coroutine = coroutine
+        self._future = future
+
+    def __await__(self) -> Generator[object, None, Any]:
+        future = self._future
+        while True:
+            thrown: BaseException | None = None
+            try:
+                yield future
+            except BaseException as error:  # noqa: BLE001 - what the loop throws in (a cancellation) is the coroutine's
+                thrown = error
+            try:
+                future = self._coroutine.send(None) if thrown is None else self._coroutine.throw(thrown)
+            except StopIteration as ended:
+                return ended.value
+            finally:
+                thrown = None  # else it would hold this frame, and be held by it
+
+
+def _begun(coroutine: CoroutineType[Any, Any, Any]) -> tuple[bool, Any]:
+    """Runs a coroutine up to its first suspension: whether it has ended, and its result, or what is left of it."""
+    try:
+        future = coroutine.send(None)
+    except StopIteration as ended:
+        return True, ended.value
+    return False, _Suspended(coroutine, future)
+
+
+def described(error: BaseException) -> str:
     """An exception on one line, for a person."""
-    if error is None:
-        return "failed"
     if isinstance(error, SystemExit):
         return f"tried to end the process (SystemExit {error.code})"
     if isinstance(error, asyncio.CancelledError):

@@ -8,7 +8,7 @@ protocol, and an answer may be what sockjs-protocol asks for (a 204 with a Conte
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from functools import lru_cache
 from http.client import responses
@@ -60,7 +60,7 @@ class Endpoint(Router):
         return self._exchange(self._router, request, session_id.decode("utf-8", "surrogateescape"))
 
 
-class Exchange(HTTPMessageDelegate):
+class Exchange(HTTPMessageDelegate, ABC):
     """One request and its answer.
 
     Attributes:

@@ -57,6 +57,10 @@ class Receiver(ABC):
         """Whether its response is complete."""
 
     @abstractmethod
+    def begin(self) -> None:
+        """Sends what comes before the first packet, if there is such a thing."""
+
+    @abstractmethod
     def send(self, packet: bytes, *, last: bool = False) -> None:
         """Sends a packet; only while it is ready. Calls :meth:`HttpSession.written` when the socket has taken it.
 
@@ -110,8 +114,9 @@ class HttpSession(Session):
         self.server.http_sessions.add(self)
         self.server.remember(self)
         self.attach(receiver)
-        self.opened(credentials)
-        self.flush()
+        if not self.closed:  # the client may be gone already
+            self.opened(credentials)
+            self.flush()
 
     # --------------------------------------------------------------------------------------------------- receivers
 
@@ -141,6 +146,7 @@ class HttpSession(Session):
         self._quiet = 0
         self._stuck = False
         self.server.http_sessions.touch(self)
+        receiver.begin()
         self.flush()
 
     def interrupted(self, receiver: Receiver) -> None:
@@ -212,11 +218,12 @@ class HttpSession(Session):
 
     # ----------------------------------------------------------------------------------------------------- inbound
 
-    def accept(self, messages: Sequence[str]) -> None:
-        """Takes what the client sent in one request."""
+    def accept(self, messages: Sequence[str]) -> bool:
+        """Takes what the client sent in one request, and says whether more may come now."""
         self._quiet = 0
         for message in messages:
             self.received(message)
+        return not self.paused
 
     def pause(self) -> None:
         """See :meth:`Session.pause`: the request that is being served is answered only after :meth:`resume`."""

@@ -17,7 +17,8 @@ __all__ = ["ANY", "OriginPolicy"]
 
 ANY: Final = "*"
 
-_PATTERN: Final = re.compile(r"(?:(https?)://)?(\*\.)?((?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
+_HOST: Final = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+\.?|\[[0-9a-f:.]+\]"
+_PATTERN: Final = re.compile(rf"(?:(https?)://)?(\*\.)?({_HOST})(?::(\d{{1,5}}))?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 

@@ -188,21 +188,28 @@ class Outlet(ABC):
             self._account(-self.backlog_bytes)
 
     def _make_room(self, size: int, channel: str) -> bool:
-        """Drops the oldest frames of a channel until ``size`` more bytes fit."""
-        backlog = self._backlog or ()
-        kept: deque[_Entry] = deque()
-        freed = 0
+        """Drops the oldest frames of a channel until ``size`` more bytes fit; if that would not do, drops none."""
+        backlog = self._backlog or deque()
         missing = self.backlog_bytes + size - self._budget.limit
+        freeable = seen = 0
         for entry in backlog:
-            if entry.channel == channel and freed < missing:
-                freed += len(entry.data)
+            seen += 1
+            if entry.channel == channel:
+                freeable += len(entry.data)
+                if freeable >= missing:
+                    break
+        else:
+            return False
+        kept: list[_Entry] = []
+        for _ in range(seen):
+            entry = backlog.popleft()
+            if entry.channel == channel:
                 self._note_lost(channel, entry.messages)
             else:
                 kept.append(entry)
-        self._backlog = kept
-        if freed:
-            self._account(-freed)
-        return freed >= missing
+        backlog.extendleft(reversed(kept))
+        self._account(-freeable)
+        return True
 
     def _note_lost(self, channel: str, count: int) -> None:
         self._budget.dropped += count

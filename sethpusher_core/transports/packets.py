@@ -19,7 +19,7 @@ __all__ = ["HEARTBEAT", "OPEN", "BrokenJSON", "NotMessages", "array", "close_pac
 OPEN: Final = b"o"
 HEARTBEAT: Final = b"h"
 
-_decode = msgspec.json.Decoder(str | list[str]).decode
+_decoder: msgspec.json.Decoder[str | list[str]] = msgspec.json.Decoder(str | list[str])
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -62,21 +62,24 @@ def read_messages(data: bytes | str) -> str | list[str]:
         NotMessages: It is something else.
     """
     try:
-        return _decode(data)
+        return _decoder.decode(data)
     except msgspec.ValidationError as error:
         raise NotMessages(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _read_with_surrogates(data, error)
+        messages = _read_with_surrogates(data)
+        if messages is None:
+            raise BrokenJSON(str(error)) from None
+        return messages
 
 
-def _read_with_surrogates(data: bytes | str, error: ValueError) -> list[str]:
+def _read_with_surrogates(data: bytes | str) -> list[str] | None:
     try:
         text = data if isinstance(data, str) else data.decode()
-        if not _SURROGATE_ESCAPE.search(text):
-            raise error
-        messages = json.loads(text)
+        messages = json.loads(text) if _SURROGATE_ESCAPE.search(text) else None
     except (ValueError, RecursionError):
-        raise BrokenJSON(str(error)) from None
+        return None
+    if messages is None:
+        return None
     if isinstance(messages, str):
         messages = [messages]
     if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
 
 from .exchange import NEVER
 from .packets import script_string
@@ -49,7 +48,7 @@ class JsonpPoll(Poll):
     """``jsonp``: the packet is an argument in a call of the page's function."""
 
     transport = "jsonp"
-    takes_callback: ClassVar[bool] = True
+    takes_callback = True
 
     def body_of(self, packet: bytes) -> bytes:
         """The comment keeps a callback that is a Flash file from being run as one (CVE-2014-4671)."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from abc import abstractmethod
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from tornado.httputil import HTTPServerRequest
 
 from ..identity import Credentials
 from .exchange import Exchange
 from .http_session import HttpSession, Receiver
+
+if TYPE_CHECKING:
+    from .router import PushRouter
 
 __all__ = ["CALLBACK_MISSING", "CALLBACK_WRONG", "SCRIPT", "PacketExchange"]
 
@@ -29,18 +34,24 @@ class PacketExchange(Exchange, Receiver):
     Attributes:
         transport: The transport's SockJS name.
         takes_callback: Whether the query names a function of the page.
-        callback: Its name, checked.
+        ends_with_connection: Whether the answer's length is not told, so that in HTTP/1.0 the connection's end is its
+            end, whatever the client's ``Connection`` header wishes.
+        callback: The function's name, checked.
     """
 
     transport: ClassVar[str]
     takes_callback: ClassVar[bool] = False
-    callback: str = ""
+    ends_with_connection: ClassVar[bool] = False
+    callback: str
 
-    _session: HttpSession | None = None
-    _writing = False
-    _last = False
-    _ended = False
-    _last_words: bytes | None = None
+    def __init__(self, router: PushRouter, request: HTTPServerRequest, session_id: str) -> None:
+        super().__init__(router, request, session_id)
+        self.callback = ""
+        self._session: HttpSession | None = None
+        self._last_words: bytes | None = None
+        self._writing = False
+        self._last = False
+        self._ended = False
 
     # ------------------------------------------------------------------------------------------- see :class:`Receiver`
 
@@ -64,10 +75,16 @@ class PacketExchange(Exchange, Receiver):
         self._session = None
         self._connection.close()
 
+    def begin(self) -> None:
+        """See :class:`Receiver`."""
+        prelude = self.write_prelude()
+        if prelude is not None:
+            self._watch(prelude)
+
     # ------------------------------------------------------------------------------------------- what transports say
 
-    def begin(self) -> asyncio.Future[None] | None:
-        """Sends what comes before the first packet, and says when it is out; None if there is no such thing."""
+    def write_prelude(self) -> asyncio.Future[None] | None:
+        """Writes what comes before the first packet; None if there is no such thing. See :meth:`write_packet`."""
         return None
 
     @abstractmethod
@@ -86,26 +103,27 @@ class PacketExchange(Exchange, Receiver):
         if self.takes_callback and not self._read_callback():
             return
         self._answered = True
+        self._connection.set_close_callback(self._gone)
         session = self.router.http_sessions.get(self.session_id)
         if session is None:
             self._open_session()
-            return
-        refusal = session.refusal(self.request.remote_ip or "")
-        if refusal is None:
-            self._begin(session)
-            session.attach(self)
-        else:
+        elif refusal := session.refusal(self.request.remote_ip or ""):
             self._last_words = refusal
-            self._begin(None)
+            self.begin()
             self._say_last_words()
+        else:
+            self._session = session
+            session.attach(self)
+        if self._connection.stream.closed():  # before Tornado listens for that: it went right after its request
+            self._gone()
 
     def _open_session(self) -> None:
         router = self.router
         if not router.has_room():
             self.answer(503, b"Too many sessions.\n", extra={"Retry-After": "5"})
             return
-        session = HttpSession(router, self.session_id, self.transport, self.request.remote_ip or "")
-        self._begin(session)
+        remote_ip = self.request.remote_ip or ""
+        self._session = session = HttpSession(router, self.session_id, self.transport, remote_ip)
         session.start(self, Credentials.of_request(self.request, purpose="connection", transport=self.transport))
 
     def _read_callback(self) -> bool:
@@ -120,13 +138,6 @@ class PacketExchange(Exchange, Receiver):
             self.answer(500, CALLBACK_WRONG)
             return False
         return True
-
-    def _begin(self, session: HttpSession | None) -> None:
-        self._session = session
-        self._connection.set_close_callback(self._gone)
-        begun = self.begin()
-        if begun is not None:
-            self._watch(begun)
 
     def _say_last_words(self) -> None:
         """Sends the one packet that a receiver without a session gets."""
@@ -159,8 +170,8 @@ class PacketExchange(Exchange, Receiver):
         if self.complete:
             self._ended = True
             self._connection.finish()
-            if self.request.version == "HTTP/1.0" and self._streams:
-                self._connection.close()  # its only sign of a response's end, whatever Connection says
+            if self.ends_with_connection and self.request.version == "HTTP/1.0":
+                self._connection.close()
         session = self._session
         if session is not None:
             if self._ended:
@@ -173,5 +184,3 @@ class PacketExchange(Exchange, Receiver):
         self._ended = True
         if session is not None:
             session.interrupted(self)
-
-    _streams: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tornado.httputil import parse_qs_bytes
+from tornado.escape import parse_qs_bytes
 
 from .exchange import Exchange
 from .packets import BrokenJSON, NotMessages, read_messages
@@ -37,12 +37,11 @@ class XhrSend(Exchange):
         messages = self._read()
         if messages is None:
             return
-        session.accept(messages)
-        if session.paused:
+        if session.accept(messages):
+            self.answer_taken()
+        else:
             self._answered = True
             session.on_resume(self.answer_taken)
-        else:
-            self.answer_taken()
 
     def answer_taken(self) -> None:
         """Says that the messages have been taken.

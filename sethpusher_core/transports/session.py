@@ -136,8 +136,8 @@ class Session(Outlet):
         """Reads on."""
 
     @abstractmethod
-    def heartbeat(self) -> bool:
-        """Sends a sign of life; False if the client has given none since the last one."""
+    def heartbeat(self) -> None:
+        """Sends the SockJS heartbeat, if there is something to send it over."""
 
     def cut(self, reason: CloseCode) -> None:
         """See :meth:`Outlet.cut`."""
@@ -149,9 +149,9 @@ class Session(Outlet):
 
     def opened(self, credentials: Credentials) -> None:
         """Makes the SockJSConnection and tells it; a ``False`` from ``on_open`` or an exception ends the session."""
-        self.conn = self.server.get_connection_class()(self)
         self.conn_info = HandshakeInfo(credentials)
         try:
+            self.conn = self.server.get_connection_class()(self)
             if self.conn.on_open(self.conn_info) is False:
                 self.close(errors.REJECTED.code, errors.REJECTED.reason)
         except Exception:

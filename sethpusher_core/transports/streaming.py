@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
 
 from .exchange import NEVER
 from .packets import script_string
 from .receiving import SCRIPT, PacketExchange
+
+if TYPE_CHECKING:
+    from .router import PushRouter
 
 __all__ = ["EventSourceStream", "HtmlFileStream", "XhrStream"]
 
@@ -19,9 +25,12 @@ class Stream(PacketExchange):
     (sockjs-protocol, ``test_response_limit``). What comes before the first packet does not count.
     """
 
+    ends_with_connection = True
     content_type: ClassVar[str]
-    _streams = True
-    _sent = 0
+
+    def __init__(self, router: PushRouter, request: HTTPServerRequest, session_id: str) -> None:
+        super().__init__(router, request, session_id)
+        self._sent = 0
 
     @property
     def room(self) -> int:
@@ -33,13 +42,10 @@ class Stream(PacketExchange):
         """See :class:`PacketExchange`."""
         return self._last or self._sent >= self.router.response_limit
 
-    def begin(self) -> asyncio.Future[None]:
+    def write_prelude(self) -> asyncio.Future[None]:
         """See :class:`PacketExchange`."""
         headers = self.headers(self.content_type, NEVER)
         headers["X-Accel-Buffering"] = "no"  # nginx would keep the packets until its buffer is full
-        policy = self.router.origins.frame_ancestors()
-        if policy is not None:
-            headers["Content-Security-Policy"] = policy
         self._connection.stream.set_nodelay(True)
         write: asyncio.Future[None] = self._connection.write_headers(self._start_line(200), headers, self.prelude())
         return write
@@ -51,13 +57,13 @@ class Stream(PacketExchange):
         write: asyncio.Future[None] = self._connection.write(chunk)
         return write
 
+    @abstractmethod
     def prelude(self) -> bytes:
         """What comes before the first packet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chunk_of(self, packet: bytes) -> bytes:
         """A packet in the transport's form."""
-        raise NotImplementedError
 
 
 class XhrStream(Stream):
@@ -102,8 +108,16 @@ class HtmlFileStream(Stream):
     """``htmlfile``: an endless page in a frame, in which each packet is a script that calls its parent."""
 
     transport = "htmlfile"
-    takes_callback: ClassVar[bool] = True
+    takes_callback = True
     content_type = "text/html; charset=UTF-8"
+
+    def headers(self, type: str | None, cache: str) -> HTTPHeaders:
+        """See :class:`Exchange`; only pages that may connect may frame it."""
+        headers = super().headers(type, cache)
+        policy = self.router.origins.frame_ancestors()
+        if policy is not None:
+            headers["Content-Security-Policy"] = policy
+        return headers
 
     def prelude(self) -> bytes:
         """The page's head, long enough for browsers to begin (more than 1 KiB)."""

@@ -1,179 +1,50 @@
 """WebSocket (RFC 6455): the SockJS transport ``websocket`` and the bare endpoint ``/connect/websocket``.
 
-The handshake comes through Tornado's HTTPServerConnectionDelegate, which costs a fraction of a RequestHandler, and
-``detach`` gives the stream. What comes in is read by the sans-I/O protocol of the ``websockets`` library. What goes
-out is mostly frames that were built once for many clients, so it goes straight to the socket; only what the socket
-does not take is left to Tornado's stream, one frame at a time.
+Its handshake is in :mod:`.handshake`, the reading of frames in :mod:`.wire`, the way out in :mod:`.stream_session`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import binascii
-import logging
-from base64 import b64decode
-from collections.abc import Awaitable
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-from tornado.httputil import (
-    HTTPConnection,
-    HTTPHeaders,
-    HTTPMessageDelegate,
-    HTTPServerConnectionDelegate,
-    HTTPServerRequest,
-    RequestStartLine,
-    ResponseStartLine,
-)
 from tornado.iostream import IOStream, StreamClosedError
 from websockets.exceptions import ProtocolError
-from websockets.frames import Frame as WireFrame
-from websockets.frames import Opcode
-from websockets.protocol import Protocol as WireProtocol
-from websockets.protocol import Side, State
-from websockets.utils import accept_key
+from websockets.protocol import State
 
 from .. import errors
-from ..errors import CloseCode
 from ..frames import Form, websocket_frame
 from ..identity import Credentials
-from .session import ABNORMAL, Session
+from .packets import HEARTBEAT, OPEN, close_packet, read_messages
+from .session import ABNORMAL
+from .stream_session import StreamSession
+from .wire import Wire
 
 if TYPE_CHECKING:
     from .router import PushRouter
 
-__all__ = ["WebSocketEndpoint", "WebSocketSession"]
-
-log = logging.getLogger("sethpusher.transport")
+__all__ = ["WebSocketSession"]
 
 READ_SIZE: Final = 65536
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that a client has to answer a close frame, and a slow one to take the frame under way."""
 
 _PING: Final = websocket_frame(b"", 0x9)
-_OPEN: Final = websocket_frame(b"o")
-_HEARTBEAT: Final = websocket_frame(b"h")
-_decode_json = msgspec.json.decode
+_OPEN: Final = websocket_frame(OPEN)
+_HEARTBEAT: Final = websocket_frame(HEARTBEAT)
 
 
-class WebSocketEndpoint(HTTPServerConnectionDelegate):
-    """Where websockets begin: a target for a Tornado routing rule."""
-
-    def __init__(self, router: PushRouter, form: Form) -> None:
-        """Makes an endpoint.
-
-        Args:
-            router: Whose sessions begin here.
-            form: ``Form.FRAMED`` for SockJS, ``Form.BARE`` without.
-        """
-        self._router = router
-        self._form = form
-
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """See Tornado."""
-        return _Handshake(self._router, self._form, request_conn)
-
-
-class _Refusal(Exception):
-    def __init__(self, status: int, reason: str, text: str, **headers: str) -> None:
-        self.status = status
-        self.reason = reason
-        self.text = text
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-class _Handshake(HTTPMessageDelegate):
-    """One upgrade request."""
-
-    def __init__(self, router: PushRouter, form: Form, connection: Any) -> None:
-        self._router = router
-        self._form = form
-        self._connection = connection
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
-        """See Tornado."""
-        assert isinstance(start_line, RequestStartLine)
-        try:
-            key = _check_upgrade(start_line, headers)
-            if not self._router.origin_allowed(headers.get("Origin")):
-                raise _Refusal(403, "Forbidden", "Origin not allowed.\n")
-            if not self._router.has_room():
-                raise _Refusal(503, "Service Unavailable", "Too many connections.\n", Retry_After="5")
-        except _Refusal as refusal:
-            self._refuse(refusal)
-            return None
-        credentials = self._credentials(start_line, headers)
-        stream = self._connection.detach()
-        WebSocketSession(self._router, self._form, stream).start(accept_key(key), credentials)
-        return None
-
-    def _credentials(self, start_line: RequestStartLine, headers: HTTPHeaders) -> Credentials:
-        connection = self._connection
-        context = getattr(connection, "context", None)
-
-        def request() -> HTTPServerRequest:
-            return HTTPServerRequest(connection=connection, start_line=start_line, headers=headers)
-
-        return Credentials(
-            purpose="connection",
-            transport="websocket" if self._form is Form.FRAMED else "rawwebsocket",
-            remote_ip=getattr(context, "remote_ip", None) or "",
-            method=start_line.method,
-            uri=start_line.path,
-            headers=headers,
-            make_request=request,
-        )
-
-    def _refuse(self, refusal: _Refusal) -> None:
-        body = refusal.text.encode()
-        headers = HTTPHeaders({"Content-Length": str(len(body)), "Connection": "close", **refusal.headers})
-        if body:
-            headers["Content-Type"] = "text/plain; charset=UTF-8"
-        start_line = ResponseStartLine("HTTP/1.1", refusal.status, refusal.reason)
-        self._connection.write_headers(start_line, headers, body)
-        self._connection.finish()
-
-
-def _check_upgrade(start_line: RequestStartLine, headers: HTTPHeaders) -> str:
-    """The key of a well-formed upgrade request (RFC 6455, section 4.2.1; the texts are sockjs-protocol's).
-
-    Raises:
-        _Refusal: It is none.
-    """
-    if start_line.method != "GET":
-        raise _Refusal(405, "Method Not Allowed", "", Allow="GET")
-    if headers.get("Upgrade", "").lower() != "websocket":
-        raise _Refusal(400, "Bad Request", 'Can "Upgrade" only to "WebSocket".')
-    connection = headers.get("Connection", "").lower()
-    if "upgrade" not in [word.strip() for word in connection.split(",")]:
-        raise _Refusal(400, "Bad Request", '"Connection" must be "Upgrade".')
-    if headers.get("Sec-WebSocket-Version") != "13":
-        raise _Refusal(426, "Upgrade Required", "Only version 13 is spoken here.\n", Sec_WebSocket_Version="13")
-    key = headers.get("Sec-WebSocket-Key", "")
-    try:
-        if len(b64decode(key, validate=True)) == 16:
-            return key
-    except (ValueError, binascii.Error):
-        pass
-    raise _Refusal(400, "Bad Request", "Sec-WebSocket-Key is missing or malformed.\n")
-
-
-class WebSocketSession(Session):
+class WebSocketSession(StreamSession):
     """A client on a websocket."""
 
-    __slots__ = ("_closer", "_fragments", "_heard", "_paused", "_reading", "_stream", "_wire", "_writing")
+    __slots__ = ("_closer", "_paused", "_reading", "_wire")
 
     def __init__(self, router: PushRouter, form: Form, stream: IOStream) -> None:
-        super().__init__(router, form, "websocket" if form is Form.FRAMED else "rawwebsocket")
-        self._stream = stream
-        self._wire = WireProtocol(Side.SERVER, state=State.OPEN, max_size=router.max_message_size)
-        self._fragments: list[WireFrame] | None = None
-        self._writing = False
+        super().__init__(router, form, "websocket" if form is Form.FRAMED else "rawwebsocket", stream)
+        self._wire = Wire(router.max_message_size)
         self._paused = False
         self._reading = False
-        self._heard = True
         self._closer: asyncio.TimerHandle | None = None
 
     def start(self, accept: str, credentials: Credentials) -> None:
@@ -188,83 +59,10 @@ class WebSocketSession(Session):
         if self.form is Form.FRAMED:
             answer += _OPEN
         self.server.remember(self)
-        if type(stream) is IOStream and not stream.writing():  # a TLS stream has its own way to the socket
-            self.send = stream.socket.send
-            self.blocked = False
+        self._open_way()
         self._send_now(answer)
         self.opened(credentials)
         self._read()
-
-    # -------------------------------------------------------------------------------------------------- outbound
-
-    def partial(self, data: bytes, sent: int) -> None:
-        """See :meth:`Outlet.partial`."""
-        self._leave_to_stream(memoryview(data)[sent:])
-
-    def failed(self, data: bytes, error: OSError) -> None:
-        """See :meth:`Outlet.failed`."""
-        if isinstance(error, BlockingIOError):
-            self._leave_to_stream(memoryview(data))
-        else:
-            self.blocked = True
-            self._stream.close()  # its close callback runs in the next turn, not within the fan-out
-
-    def _leave_to_stream(self, rest: memoryview) -> None:
-        """Gives the stream the one frame under way; what comes next waits in the backlog until it is written."""
-        self.blocked = self._writing = True
-        size = len(rest)
-        self._account(size)
-        try:
-            written = self._stream.write(rest)
-        except StreamClosedError:
-            self._account(-size)
-            return
-        written.add_done_callback(lambda future: self._written(future, size))
-
-    def _written(self, written: asyncio.Future[None], size: int) -> None:
-        self._writing = False
-        if self.backlog_bytes:  # it was forgotten if the session has ended
-            self._account(-min(size, self.backlog_bytes))
-        if not written.cancelled() and written.exception() is None:
-            self.pump()
-
-    def pump(self) -> None:
-        """See :meth:`Outlet.pump`."""
-        direct = type(self._stream) is IOStream
-        while not self._writing:
-            entry = self._pop()
-            if entry is None:
-                self.blocked = self.closed or not direct
-                if self.closed and self._wire.close_rcvd is not None:
-                    self._stream.close()
-                return
-            size = len(entry.data)
-            sent = 0
-            if direct:
-                try:
-                    sent = self._stream.socket.send(entry.data)
-                except BlockingIOError:
-                    pass
-                except (OSError, AttributeError):  # gone; the stream's close callback does the rest
-                    self._stream.close()
-                    return
-            self._account(-size)
-            if sent != size:
-                self._leave_to_stream(memoryview(entry.data)[sent:])
-
-    def _send_now(self, data: bytes) -> None:
-        """Sends bytes that are no frame of the fan-out, behind what waits, whatever the bounds say."""
-        if self.blocked:
-            self._append_raw(data)
-            self.pump()
-            return
-        try:
-            sent = self.send(data)
-        except OSError as error:
-            self.failed(data, error)
-        else:
-            if sent != len(data):
-                self.partial(data, sent)
 
     def send_binary(self, data: bytes) -> None:
         """See :meth:`Session.send_binary`."""
@@ -300,12 +98,16 @@ class WebSocketSession(Session):
         self._reading = False
         if future.cancelled() or future.exception() is not None:
             return  # the stream's close callback does the rest
-        self._heard = True
+        self._silent_since = 0.0
         wire = self._wire
         wire.receive_data(future.result())
-        for event in wire.events_received():
-            if isinstance(event, WireFrame):
-                self._frame(event)
+        if wire.state is State.OPEN:
+            self._answer()  # pongs do not wait until the messages have been dealt with; a close frame does
+        try:
+            for message in wire.messages():
+                self._message(message)
+        except UnicodeDecodeError:
+            wire.fail(1007, "not UTF-8")
         self._answer()
         self._read()
 
@@ -315,49 +117,29 @@ class WebSocketSession(Session):
         for data in wire.data_to_send():
             if data:
                 self._send_now(data)
+            elif wire.close_rcvd is None:
+                self._send_eof()
         if wire.state is not State.OPEN:
             self._finish()
+        elif self.backlog_bytes > self._budget.limit and not self.closed:
+            self.cut(errors.SLOW)  # it sends pings and does not read our pongs
 
-    def _frame(self, frame: WireFrame) -> None:
-        """Puts fragments together and hands whole messages on."""
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            if frame.fin:
-                self._message(frame.opcode, bytes(frame.data))
-            else:
-                self._fragments = [frame]
-        elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(frame)
-            if frame.fin:
-                fragments, self._fragments = self._fragments, None
-                self._message(fragments[0].opcode, b"".join([part.data for part in fragments]))
-
-    def _message(self, opcode: int, data: bytes) -> None:
-        if opcode == Opcode.BINARY and self.form is Form.BARE:
-            self.received(data)
-            return
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            self._wire.fail(1007, "not UTF-8")
-            return
+    def _message(self, message: str | bytes) -> None:
+        """A message of the bare endpoint is handed on; a SockJS client sends JSON texts, by whatever opcode."""
         if self.form is Form.BARE:
-            self.received(text)
-        elif text:
-            self._unpack(text)
+            self.received(message)
+        elif message and not self.closed:
+            self._unpack(message)
 
-    def _unpack(self, text: str) -> None:
-        """A SockJS client sends an array of texts, or one text (sockjs-protocol, WebsocketHttpErrors and others)."""
+    def _unpack(self, text: str | bytes) -> None:
+        """A SockJS client sends an array of texts, or one text; anything else cuts it off (``test_broken_json``)."""
         try:
-            messages = _decode_json(text)
-        except (msgspec.DecodeError, RecursionError):
-            self._abort(errors.BAD_FRAME)
+            messages = read_messages(text)
+        except ValueError:
+            self.ended(errors.BAD_FRAME.code)
+            self._stream.close()
             return
-        if isinstance(messages, str):
-            messages = [messages]
-        if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
-            self._abort(errors.BAD_FRAME)
-            return
-        for message in messages:
+        for message in (messages,) if isinstance(messages, str) else messages:
             self.received(message)
 
     # --------------------------------------------------------------------------------------------------- the end
@@ -367,7 +149,7 @@ class WebSocketSession(Session):
         if self.closed:
             return
         if self.form is Form.FRAMED:
-            self._send_now(websocket_frame(b"c" + msgspec.json.encode([code, message])))
+            self._send_now(websocket_frame(close_packet(code, message)))
         if self._wire.state is State.OPEN:
             try:
                 self._wire.send_close(code, _fitting(message))
@@ -378,24 +160,38 @@ class WebSocketSession(Session):
                     self._send_now(data)
         self._finish(code)
 
-    def _abort(self, reason: CloseCode) -> None:
-        """Ends without the SockJS close frame: what the peer sends is not SockJS."""
-        self.ended(reason.code)
-        self._stream.close()
-
     def _finish(self, code: int | None = None) -> None:
         """No more frames; the stream goes when the peer has answered, or after CLOSE_TIMEOUT."""
+        wire = self._wire
         if code is None:
-            received = self._wire.close_rcvd
-            code = received.code if received is not None else ABNORMAL
+            close = wire.close_rcvd or wire.close_sent
+            code = close.code if close is not None else ABNORMAL
         self.closed = self.blocked = True
         loop = asyncio.get_running_loop()
-        if self._wire.close_rcvd is not None and not self._writing:
+        if self.conn is not None:
+            # Not within the fan-out that may have caused it, but before the stream's close callback, which has no code.
+            loop.call_soon(self.ended, code)
+        if wire.close_rcvd is not None and not self._writing:
             self._stream.close()
         elif self._closer is None:
             self._closer = loop.call_later(CLOSE_TIMEOUT, self._stream.close)
-        if self.conn is not None:
-            loop.call_soon(self.ended, code)  # not within the fan-out that may have caused it
+
+    def _drained(self) -> None:
+        """See :class:`StreamSession`."""
+        if self.closed and self._wire.close_rcvd is not None:
+            self._stream.close()
+
+    def _send_eof(self) -> None:
+        """Closes our half after a failure: the peer, seeing the end, closes the rest (RFC 6455, section 7.1.7).
+
+        Closing all of it at once could destroy the close frame on its way. Where frames wait, or TLS has no halves, the
+        time is left to CLOSE_TIMEOUT.
+        """
+        if self._is_plain and not self._writing and not self.waiting:
+            try:
+                self._stream.socket.shutdown(socket.SHUT_WR)
+            except (OSError, AttributeError):  # gone
+                self._stream.close()
 
     def _stream_closed(self) -> None:
         if self._closer is not None:
@@ -404,14 +200,38 @@ class WebSocketSession(Session):
         self.ended(ABNORMAL)
         self._forget_backlog()
 
-    # ------------------------------------------------------------------------------------------------- heartbeat
+    # -------------------------------------------------------------------------------------------------- heartbeat
 
-    def heartbeat(self) -> bool:
-        """Sends a ping (and the SockJS heartbeat); False if nothing was heard since the last one."""
-        heard, self._heard = self._heard, False
+    def heartbeat(self) -> None:
+        """See :meth:`Session.heartbeat`."""
         if not self.closed and not self._writing:
-            self._send_now(_HEARTBEAT + _PING if self.form is Form.FRAMED else _PING)
-        return heard
+            self._send_now(_HEARTBEAT)
+
+    def ping(self, now: float) -> None:
+        """Sends a ping. From the first one that stays unanswered the peer counts as silent.
+
+        Args:
+            now: The loop's time.
+        """
+        if self.closed:
+            return
+        if not self._silent_since:
+            self._silent_since = now
+        if not self._writing:  # behind a frame that the peer does not take it would only wait
+            self._send_now(_PING)
+
+    def check(self, now: float, timeout: float) -> None:
+        """Ends a peer that has sent nothing, and taken nothing of what waits for it, for ``timeout`` since a ping."""
+        if self.closed or not self._silent_since or now - self._silent_since < timeout:
+            return
+        if self._paused:  # then it is we who have not looked
+            self._silent_since = 0.0
+            return
+        if self._writing:
+            self.ended(errors.SILENT.code)
+            self._stream.close()
+        else:
+            self.close(errors.SILENT.code, errors.SILENT.reason)
 
 
 def _fitting(reason: str) -> str:

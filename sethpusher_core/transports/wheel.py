@@ -65,6 +65,9 @@ class Wheel(Generic[Member]):
         if slot is not None:
             del slot[member]
 
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
     def start(self) -> None:
         """Begins to turn, on the running loop."""
         self._due = asyncio.get_running_loop().time()

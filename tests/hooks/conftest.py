@@ -12,12 +12,6 @@ import pytest
 from sethpusher_core.hookspecs import hookimpl
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Warnings are errors, the one about a coroutine that nobody awaited above all."""
-    for item in items:
-        item.add_marker(pytest.mark.filterwarnings("error"))
-
-
 class Logged(logging.Handler):
     """The warnings and errors of a test; a line that it does not ask for fails it."""
 

@@ -42,7 +42,10 @@ def test_hook_routes(plugin):
 
     more.__name__ = "routes"
     offers = Hooks.compile([plugin("a", routes), plugin("b", more)]).routes("server")
-    assert [(o.plugin, o.rules) for o in offers.accepted] == [("a", (("/metrics", make, {"server": "server"}),)), ("b", ())]
+    assert [(o.plugin, o.rules) for o in offers.accepted] == [
+        ("a", (("/metrics", make, {"server": "server"}),)),
+        ("b", ()),
+    ]
 
 
 def test_hook_commands(plugin):

@@ -114,13 +114,59 @@ def test_too_slow_and_deaf_is_an_exception_too(run, plugin):
         run(hooks.authenticate("who"))
 
 
+def test_an_answer_after_many_waits(run, plugin):
+    """A coroutine that suspends goes on just as Python would continue it: results, exceptions, cancellations."""
+    trail = []
+
+    async def authenticate(credentials):
+        await asyncio.sleep(0)
+        trail.append(await asyncio.sleep(0.001, "result"))
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.sleep(30)
+        except TimeoutError:
+            trail.append("own timeout")
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_exception, ValueError("thrown"))
+        try:
+            await future
+        except ValueError as error:
+            trail.append(str(error))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0.001))
+        assert not asyncio.current_task().cancelling()
+        return ANNA
+
+    hooks = Hooks.compile([plugin("a", authenticate)], timeout=5)
+    assert run(hooks.authenticate("who")) is ANNA
+    assert trail == ["result", "own timeout", "thrown"]
+
+
+def test_a_coroutine_that_is_given_up_is_closed(plugin):
+    closed = []
+
+    async def authenticate(credentials):
+        try:
+            await asyncio.sleep(0)
+        finally:
+            closed.append(True)
+
+    async def begin():
+        coroutine = Hooks.compile([plugin("a", authenticate)], timeout=5).authenticate("who")
+        coroutine.send(None)
+        coroutine.close()
+
+    asyncio.run(begin())
+    assert closed == [True]
+
+
 def test_a_plugins_own_timeout_is_its_own(run, plugin):
     async def authenticate(credentials):
         async with asyncio.timeout(0.001):
             await asyncio.sleep(30)
 
     hooks = Hooks.compile([plugin("a", authenticate)], timeout=5)
-    with pytest.raises(HookError, match="TimeoutError$"):
+    with pytest.raises(HookError, match=r"TimeoutError$"):
         run(hooks.authenticate("who"))
 
 

@@ -38,7 +38,9 @@ def told(hook, name, seen, error=None, *, wait=False):
 
 def test_hook_connected(run, plugin):
     seen = []
-    hooks = Hooks.compile([plugin("a", told("connected", "a", seen, wait=True)), plugin("b", told("connected", "b", seen))])
+    hooks = Hooks.compile(
+        [plugin("a", told("connected", "a", seen, wait=True)), plugin("b", told("connected", "b", seen))]
+    )
     assert run(hooks.connected("line")) is None
     assert seen == [("a", "line"), ("b", "line")]
 
@@ -78,7 +80,8 @@ def test_hook_unsubscribed(run, plugin):
 def test_one_failing_does_not_keep_the_others(run, plugin, logged, error, wait):
     seen = []
     hooks = Hooks.compile(
-        [plugin("a", told("connected", "a", seen, error, wait=wait)), plugin("b", told("connected", "b", seen))], timeout=5
+        [plugin("a", told("connected", "a", seen, error, wait=wait)), plugin("b", told("connected", "b", seen))],
+        timeout=5,
     )
     run(hooks.connected("line"))
     assert [name for name, _ in seen] == ["a", "b"]

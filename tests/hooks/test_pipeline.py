@@ -72,7 +72,9 @@ async def later():
 )
 def test_a_wrong_answer_stops(plugin, make, shown):
     hooks = Hooks.compile([plugin("a", returning(make))])
-    with pytest.raises(HookError, match=f"plugin a, hook transform: {shown}.* where Publication or Refused is expected"):
+    with pytest.raises(
+        HookError, match=f"plugin a, hook transform: {shown}.* where Publication or Refused is expected"
+    ):
         hooks.transform(HELLO)
 
 

@@ -119,7 +119,7 @@ class OptionalSound:
 
 class MarkedClass:
     @hookimpl
-    class dispatch:
+    class dispatch:  # noqa: N801 - the name of the hook is the point
         pass
 
 
@@ -164,7 +164,10 @@ REFUSED = [
     (Misspelt(), "hook authentcate: there is no such hook; did you mean authenticate?"),
     (MisspeltByName(), "hook transforms: there is no such hook; did you mean transform?"),
     (Foreign(), "hook zzz: there is no such hook"),
-    (WrongArgument(), "hook authenticate: it takes 'credential', which the hook does not offer; did you mean credentials?"),
+    (
+        WrongArgument(),
+        "hook authenticate: it takes 'credential', which the hook does not offer; did you mean credentials?",
+    ),
     (FarArgument(), "hook dispatch: it takes 'qqq', which the hook does not offer; it offers connection, message"),
     (WrongKeyword(), "hook dispatch: it takes 'mesage', which the hook does not offer; did you mean message?"),
     (Starred(), "hook dispatch: it takes *args; arguments are passed by name"),
@@ -330,6 +333,12 @@ class Keep:
 KEEP = Keep()
 
 
+@pytest.mark.parametrize("name", ["", " ", "--"])
+def test_an_empty_name(name):
+    with pytest.raises(PluginError, match=r"is no name for .*Keep"):
+        PluginRegistry().register(Keep(), name=name)
+
+
 def test_one_name_twice_names_both_owners():
     with pytest.raises(PluginError, match=r"plugin Keep: .*Keep and .*Keep both have this name") as caught:
         PluginRegistry.of([Keep(), Keep()])
@@ -339,7 +348,7 @@ def test_one_name_twice_names_both_owners():
 def test_one_object_under_two_names():
     registry = PluginRegistry()
     registry.register(KEEP, name="one")
-    with pytest.raises(PluginError, match="plugin two: .* is registered already, as one"):
+    with pytest.raises(PluginError, match=r"plugin two: .* is registered already, as one"):
         registry.register(KEEP, name="two")
 
 

@@ -59,7 +59,8 @@ def test_the_first_failure_of_persist_stops(run, plugin, wait):
     ran = []
     broken = OSError("disk full")
     hooks = Hooks.compile(
-        [plugin("a", noting("persist", "a", ran, broken, wait=wait)), plugin("b", noting("persist", "b", ran))], timeout=5
+        [plugin("a", noting("persist", "a", ran, broken, wait=wait)), plugin("b", noting("persist", "b", ran))],
+        timeout=5,
     )
     with pytest.raises(HookError, match="plugin a, hook persist: OSError: disk full") as caught:
         run(hooks.persist([]))

@@ -58,6 +58,11 @@ class Http:
     def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         return self.call("POST", path, body, headers)
 
+    def begin(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> None:
+        """Sends a request without a body on the shared connection, and does not wait for its answer."""
+        assert self._connection is not None, "needs keep"
+        _send(self._connection, method, path, b"" if method == "POST" else None, headers or {})
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -69,11 +74,17 @@ class Http:
 def _exchange(
     connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
 ) -> Answer:
+    _send(connection, method, path, body, headers)
+    response = connection.getresponse()
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+
+
+def _send(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> None:
     connection.putrequest(method, path, skip_accept_encoding=True)
     if body is not None:
         connection.putheader("Content-Length", str(len(body)))
     for name, value in headers.items():
         connection.putheader(name, value)
     connection.endheaders(body)
-    response = connection.getresponse()
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())

@@ -1,0 +1,199 @@
+"""Histories in memory: bounded by count, age and bytes per channel, by bytes in all, and forgotten when idle.
+
+Time is monotonic: a step of the wall clock neither empties a history nor keeps one alive.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from itertools import islice
+from time import monotonic
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from ..addresses import Address
+from .base import Accepted, Outgoing, Position
+from .capabilities import HistoryPage, Stored
+
+__all__ = ["Results", "Streams"]
+
+OVERHEAD: Final = 200
+"""Bytes that a stored publication takes beside its payload."""
+LOOKED_AT: Final = 2000
+"""Streams that one call of :meth:`Streams.forget_idle` looks at: looking at all of them would hold the loop."""
+
+
+class _Entry(NamedTuple):
+    offset: int
+    born: float
+    payload: bytes
+
+
+class _Stream:
+    """One channel's history.
+
+    The bounds are those of its last publication.
+    """
+
+    __slots__ = ("age", "bytes", "entries", "epoch", "max_bytes", "max_count", "top", "touched")
+
+    def __init__(self, now: float) -> None:
+        self.epoch = uuid4().hex[:12]
+        self.top = 0
+        self.entries: deque[_Entry] = deque()
+        self.bytes = 0
+        self.max_count = 0
+        self.max_bytes = 0
+        self.age = 0.0
+        self.touched = now
+
+    def position(self) -> Position:
+        return Position(self.epoch, self.top)
+
+
+class Streams:
+    """The histories of all channels of a node.
+
+    Attributes:
+        bytes: What they take in all, overhead included.
+    """
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = monotonic) -> None:
+        """Makes it empty.
+
+        Args:
+            max_bytes: What all of them may take; the channels that were published to longest ago lose first.
+            clock: Seconds that only grow.
+        """
+        self.bytes = 0
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._streams: dict[Address, _Stream] = {}
+        # Those that hold something; who was published to longest ago comes first.
+        self._filled: OrderedDict[Address, _Stream] = OrderedDict()
+        self._rota: deque[Address] = deque()
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def append(self, outgoing: Outgoing) -> Position:
+        """Adds a publication and gives its position."""
+        now = self._clock()
+        stream = self._open(outgoing.address, now)
+        stream.touched = now
+        stream.max_count, stream.max_bytes = outgoing.history, outgoing.history_bytes
+        stream.age = outgoing.history_age
+        stream.top += 1
+        stream.entries.append(_Entry(stream.top, now, outgoing.payload))
+        self._grow(stream, len(outgoing.payload) + OVERHEAD)
+        self._filled[outgoing.address] = stream
+        self._filled.move_to_end(outgoing.address)
+        self._trim(outgoing.address, stream, now)
+        while self.bytes > self._max_bytes:
+            address, oldest = next(iter(self._filled.items()))
+            self._drop_first(address, oldest)
+        return stream.position()
+
+    def position(self, address: Address) -> Position:
+        """Where a channel stands; one that was not there is begun."""
+        return self._open(address, self._clock()).position()
+
+    def read(self, address: Address, since: Position | None, limit: int, reverse: bool) -> HistoryPage:
+        """See :meth:`SupportsHistory.read`."""
+        now = self._clock()
+        stream = self._open(address, now)
+        self._trim(address, stream, now)
+        entries = stream.entries
+        first = entries[0].offset if entries else stream.top + 1
+        if since is None:
+            start, end = first, stream.top + 1
+        elif since.epoch != stream.epoch or since.offset > stream.top:
+            return HistoryPage(stream.position(), (), False)
+        elif reverse:
+            start, end = first, since.offset
+        else:
+            start, end = since.offset + 1, stream.top + 1
+        whole = since is None or reverse or start >= first
+        low, high = max(start - first, 0), max(end - first, 0)
+        chosen = (
+            islice(reversed(entries), len(entries) - high, len(entries) - low)
+            if reverse
+            else islice(entries, low, high)
+        )
+        stored = [Stored(Position(stream.epoch, entry.offset), entry.payload) for entry in islice(chosen, limit)]
+        return HistoryPage(stream.position(), tuple(stored), whole)
+
+    def forget_idle(self, in_use: Callable[[Address], bool]) -> None:
+        """Drops what is too old, and the streams of which nothing is left and that nobody uses.
+
+        Each call looks at the next LOOKED_AT of them.
+        """
+        now = self._clock()
+        for _ in range(min(LOOKED_AT, len(self._rota))):
+            address = self._rota.popleft()
+            stream = self._streams[address]
+            self._trim(address, stream, now)
+            if not stream.entries and now - stream.touched > stream.age and not in_use(address):
+                del self._streams[address]
+            else:
+                self._rota.append(address)
+
+    def _open(self, address: Address, now: float) -> _Stream:
+        stream = self._streams.get(address)
+        if stream is None:
+            stream = self._streams[address] = _Stream(now)
+            self._rota.append(address)
+        return stream
+
+    def _trim(self, address: Address, stream: _Stream, now: float) -> None:
+        entries = stream.entries
+        oldest = now - stream.age
+        while entries and (
+            len(entries) > stream.max_count or entries[0].born < oldest or stream.bytes > stream.max_bytes > 0
+        ):
+            self._drop_first(address, stream)
+
+    def _drop_first(self, address: Address, stream: _Stream) -> None:
+        self._grow(stream, -len(stream.entries.popleft().payload) - OVERHEAD)
+        if not stream.entries:
+            del self._filled[address]
+
+    def _grow(self, stream: _Stream, change: int) -> None:
+        stream.bytes += change
+        self.bytes += change
+
+
+class Results:
+    """Results of publications with idempotency keys, for a window of time and bounded in number."""
+
+    def __init__(self, window: float, limit: int = 100_000, clock: Callable[[], float] = monotonic) -> None:
+        """Makes it empty.
+
+        Args:
+            window: Seconds that a result is kept.
+            limit: Results kept at the most; the oldest go first.
+            clock: Seconds that only grow.
+        """
+        self._window = window
+        self._limit = limit
+        self._clock = clock
+        self._results: OrderedDict[tuple[Address, str], tuple[float, Accepted]] = OrderedDict()
+
+    def get(self, address: Address, key: str) -> Accepted | None:
+        """The first result under a key, marked as a repeat; None when there is none (any more)."""
+        self._expire()
+        found = self._results.get((address, key))
+        return Accepted(found[1].position, repeated=True) if found is not None else None
+
+    def put(self, address: Address, key: str, result: Accepted) -> None:
+        """Keeps a result."""
+        self._results[address, key] = (self._clock(), result)
+        if len(self._results) > self._limit:
+            self._results.popitem(last=False)
+
+    def _expire(self) -> None:
+        oldest = self._clock() - self._window
+        results = self._results
+        while results and next(iter(results.values()))[0] < oldest:
+            results.popitem(last=False)

@@ -1,0 +1,73 @@
+"""The URLs of a SockJS endpoint (sockjs-protocol, "Static URLs" and "Session URLs")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tornado.routing import PathMatches
+
+from ..frames import Form
+from .exchange import Endpoint, Exchange
+from .handshake import WebSocketEndpoint
+from .pages import Greeting, IframePage, Info
+from .polling import JsonpPoll, XhrPoll
+from .sending import JsonpSend, XhrSend
+from .streaming import EventSourceStream, HtmlFileStream, XhrStream
+
+if TYPE_CHECKING:
+    from .router import PushRouter
+
+__all__ = ["TRANSPORTS", "endpoint_rules", "transports_without"]
+
+TRANSPORTS: Final = ("websocket", "rawwebsocket", "xhr_streaming", "eventsource", "htmlfile", "xhr", "jsonp")
+"""The transports by their SockJS names; ``rawwebsocket`` is the bare endpoint."""
+
+_RECEIVERS: Final[Mapping[str, type[Exchange]]] = {
+    "xhr": XhrPoll,
+    "xhr_streaming": XhrStream,
+    "eventsource": EventSourceStream,
+    "htmlfile": HtmlFileStream,
+    "jsonp": JsonpPoll,
+}
+_ALIASES: Final = {"xhr_polling": "xhr", "jsonp_polling": "jsonp"}
+
+
+def transports_without(disabled: Iterable[str]) -> tuple[str, ...]:
+    """The transports that are offered.
+
+    Raises:
+        ValueError: A name that is no transport's.
+    """
+    names = {name.replace("-", "_") for name in disabled}
+    names = {_ALIASES.get(name, name) for name in names}
+    unknown = sorted(names.difference(TRANSPORTS))
+    if unknown:
+        raise ValueError(f"disabled_transports: {', '.join(unknown)} is none of {', '.join(TRANSPORTS)}")
+    return tuple(name for name in TRANSPORTS if name not in names)
+
+
+def endpoint_rules(router: PushRouter, prefix: str, transports: Iterable[str]) -> list[Any]:
+    """Rules for a Tornado Application.
+
+    The part before the session's id is for load balancers and ignored; neither part may be empty or hold a dot
+    (``SessionURLs``). What no rule matches is left to the application, which answers 404.
+    """
+    base = re.escape(prefix)
+    session = base + r"/[^/.]+/(?P<session_id>[^/.]{1,128})"
+    offered = set(transports)
+    rules: list[Any] = []
+    if "websocket" in offered:
+        rules.append((PathMatches(f"{session}/websocket$"), WebSocketEndpoint(router, Form.FRAMED)))
+    if "rawwebsocket" in offered:
+        rules.append((PathMatches(f"{base}/websocket$"), WebSocketEndpoint(router, Form.BARE)))
+    exchanges = {f"{session}/{name}$": exchange for name, exchange in _RECEIVERS.items() if name in offered}
+    if offered & {"xhr", "xhr_streaming", "eventsource", "htmlfile"}:
+        exchanges[f"{session}/xhr_send$"] = XhrSend
+    if "jsonp" in offered:
+        exchanges[f"{session}/jsonp_send$"] = JsonpSend
+    exchanges[f"{base}/info$"] = Info
+    exchanges[rf"{base}/iframe[0-9-.a-z_]*\.html$"] = IframePage
+    exchanges[f"{base}/?$"] = Greeting
+    return [*rules, *((PathMatches(path), Endpoint(router, exchange)) for path, exchange in exchanges.items())]

@@ -1,0 +1,297 @@
+"""Clients: the same face over every transport."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from support.http import Answer, Http
+from support.line import Line
+
+__all__ = ["Bare", "Client", "ClosedByServer", "SockJS", "Xhr", "strict_json"]
+
+_ids = itertools.count(1)
+
+
+class ClosedByServer(Exception):
+    """The server has ended the connection; the text says how."""
+
+
+def strict_json(text: str) -> Any:
+    """The value of JSON text; NaN and its like are none."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+class Client(ABC):
+    """One client.
+
+    Attributes:
+        inbox: Texts of the messages that came while something else was waited for.
+    """
+
+    transport: str
+
+    def __init__(self) -> None:
+        self.inbox: list[str] = []
+        self._ahead: deque[str] = deque()
+
+    # ------------------------------------------------------------------------------------ what each transport does
+
+    @abstractmethod
+    def send_texts(self, *texts: str) -> None:
+        """Sends messages as they stand; over SockJS in one list."""
+
+    @abstractmethod
+    def _receive(self) -> list[str] | None:
+        """The messages of the next frame that has some; None at the end."""
+
+    @abstractmethod
+    def closed(self) -> tuple[int | None, str]:
+        """Waits until the server ends the connection, and gives the close code and its reason."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leaves in good order."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Just goes away."""
+
+    # --------------------------------------------------------------------------------------------------- messages
+
+    def send(self, *messages: object) -> None:
+        """Sends messages as JSON."""
+        self.send_texts(*(json.dumps(message) for message in messages))
+
+    def next_text(self) -> str:
+        """The text of the next message.
+
+        Raises:
+            ClosedByServer: There is none any more.
+        """
+        while not self._ahead:
+            texts = self._receive()
+            if texts is None:
+                raise ClosedByServer(str(self.closed()))
+            self._ahead.extend(texts)
+        return self._ahead.popleft()
+
+    def next(self) -> Any:
+        """The next message."""
+        return strict_json(self.next_text())
+
+    def request(self, message: Mapping[str, object]) -> Any:
+        """Sends a message with an ``id`` and gives its reply; what comes before it goes to the inbox."""
+        id = f"q{next(_ids)}"
+        self.send({**message, "id": id})
+        while True:
+            text = self.next_text()
+            if f'"{id}"' in text:
+                reply = strict_json(text)
+                if isinstance(reply, dict) and reply.get("id") == id:
+                    return reply
+            self.inbox.append(text)
+
+    def take(self) -> list[Any]:
+        """All messages that were on their way to this client, oldest first."""
+        self.request({"type": "unsubscribe", "channel": "fence"})
+        taken = [strict_json(text) for text in self.inbox]
+        self.inbox.clear()
+        return taken
+
+    # --------------------------------------------------------------------------------------- the seed's messages
+
+    def connect(self, subscriber_id: str) -> None:
+        self._acked({"type": "connect", "subscriber_id": subscriber_id})
+
+    def subscribe(self, channel: str) -> None:
+        self._acked({"type": "subscribe", "channel": channel})
+
+    def unsubscribe(self, channel: str) -> None:
+        self._acked({"type": "unsubscribe", "channel": channel})
+
+    def _acked(self, message: Mapping[str, object]) -> None:
+        reply = self.request(message)
+        assert reply["type"] == "ack", reply
+
+
+class Bare(Client):
+    """A websocket without SockJS: ``/connect/websocket``."""
+
+    transport = "rawwebsocket"
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        receive_buffer: int | None = None,
+        prefix: str = "/connect",
+    ) -> None:
+        super().__init__()
+        self.line = Line(port, f"{prefix}/websocket{query}", headers, receive_buffer)
+
+    def send_texts(self, *texts: str) -> None:
+        for text in texts:
+            self.line.text(text)
+
+    def _receive(self) -> list[str] | None:
+        data = self.line.frame()
+        return None if data is None else [data.decode()]
+
+    def closed(self) -> tuple[int | None, str]:
+        while (data := self.line.frame()) is not None:
+            self.inbox.append(data.decode())
+        self.line.close()
+        return self.line.close_code, self.line.close_reason
+
+    def close(self) -> None:
+        self._ahead.extend(data.decode() for data in self.line.close())
+
+    def drop(self) -> None:
+        self.line.drop()
+
+
+class SockJS(Client):
+    """A SockJS websocket.
+
+    Attributes:
+        close_frame: What stood in the SockJS close frame, if there was one.
+        heartbeats: How many have come.
+    """
+
+    transport = "websocket"
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        receive_buffer: int | None = None,
+        prefix: str = "/connect",
+    ) -> None:
+        super().__init__()
+        self.close_frame: tuple[int, str] | None = None
+        self.heartbeats = 0
+        self.line = Line(port, f"{prefix}/{_session()}/websocket{query}", headers, receive_buffer)
+        opened = self.line.frame()
+        assert opened == b"o", opened
+
+    def send_texts(self, *texts: str) -> None:
+        self.line.text(json.dumps(texts))
+
+    def _receive(self) -> list[str] | None:
+        while (data := self.line.frame()) is not None:
+            messages = self._unpack(data.decode())
+            if messages is not None:
+                return messages
+        return None
+
+    def _unpack(self, frame: str) -> list[str] | None:
+        kind, rest = frame[:1], frame[1:]
+        assert self.close_frame is None, f"{frame!r} after the close frame"
+        if kind == "a":
+            messages: list[str] = strict_json(rest)
+            return messages
+        if kind == "c":
+            code, reason = strict_json(rest)
+            self.close_frame = code, reason
+        else:
+            assert frame == "h", frame
+            self.heartbeats += 1
+        return None
+
+    def closed(self) -> tuple[int | None, str]:
+        while (texts := self._receive()) is not None:
+            self.inbox.extend(texts)
+        self.line.close()
+        if self.close_frame is not None:
+            assert self.close_frame == (self.line.close_code, self.line.close_reason)
+        return self.line.close_code, self.line.close_reason
+
+    def close(self) -> None:
+        for data in self.line.close():
+            self._ahead.extend(self._unpack(data.decode()) or ())
+
+    def drop(self) -> None:
+        self.line.drop()
+
+
+class Xhr(Client):
+    """A SockJS session by polling."""
+
+    transport = "xhr"
+
+    def __init__(
+        self, port: int, *, query: str = "", headers: Mapping[str, str] | None = None, prefix: str = "/connect"
+    ) -> None:
+        super().__init__()
+        self.close_frame: tuple[int, str] | None = None
+        self._query = query
+        self._headers = dict(headers or {})
+        self._base = f"{prefix}/{_session()}"
+        self._port = port
+        self._down = Http(port, keep=True)
+        self._up = Http(port, keep=True)
+        opened = self._poll()
+        assert opened == "o", opened
+
+    def send_texts(self, *texts: str) -> None:
+        answer = self._post(self._up, "xhr_send", json.dumps(texts).encode())
+        assert answer.status == 204, answer
+
+    def _receive(self) -> list[str] | None:
+        while self.close_frame is None:
+            frame = self._poll()
+            if frame[:1] == "a":
+                messages: list[str] = strict_json(frame[1:])
+                return messages
+            if frame[:1] == "c":
+                code, reason = strict_json(frame[1:])
+                self.close_frame = code, reason
+            else:
+                assert frame == "h", frame
+        return None
+
+    def closed(self) -> tuple[int | None, str]:
+        while (texts := self._receive()) is not None:
+            self.inbox.extend(texts)
+        assert self.close_frame is not None
+        return self.close_frame
+
+    def close(self) -> None:
+        """The way in which a page leaves: the poll is dropped."""
+        self._down.begin("POST", f"{self._base}/xhr{self._query}", self._headers)
+        with contextlib.closing(Http(self._port, keep=True)) as other:
+            for _ in range(10):  # round trips, after which the server has taken the poll up
+                other.get("/connect/info")
+        self.drop()
+
+    def drop(self) -> None:
+        self._down.close()
+        self._up.close()
+
+    def _poll(self) -> str:
+        answer = self._post(self._down, "xhr", b"")
+        assert answer.status == 200, answer
+        assert answer.text.endswith("\n"), answer
+        return answer.text[:-1]
+
+    def _post(self, http: Http, what: str, body: bytes) -> Answer:
+        return http.post(f"{self._base}/{what}{self._query}", body, self._headers)
+
+
+def _session() -> str:
+    return f"{next(_ids) % 1000:03}/{os.urandom(6).hex()}"

@@ -1,0 +1,147 @@
+"""The hub against a model: whoever comes, goes, stalls and breaks while fan-outs are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sethpusher_core import hub as hub_module
+from sethpusher_core.addresses import Address
+from sethpusher_core.frames import Form
+from sethpusher_core.hub import Hub, Local, Member
+from sethpusher_core.publication import Publication
+from support.outlets import FakeOutlet
+
+CHANNELS = [Address.channel("a"), Address.channel("b")]
+
+
+@dataclass
+class Expected:
+    """What one member must get."""
+
+    member: Member
+    outlet: FakeOutlet
+    due: list[int] = field(default_factory=list)
+    sure: int = 0
+    """How many of them it must have got even if it leaves now."""
+    here: bool = True
+    broken: bool = False
+
+    def received(self) -> list[int]:
+        return [message["message"] for message in self.outlet.messages]
+
+
+class House:
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+        self.hub = Hub(lambda order: None)
+        self.hub.bind(self)  # type: ignore[arg-type]
+        self.locals: list[Local] = [self.hub.open(address, "disconnect") for address in CHANNELS]
+        self.everyone: list[list[Expected]] = [[] for _ in CHANNELS]
+        self.numbers = 0
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+    def join(self, channel: int, form: Form) -> None:
+        outlet = FakeOutlet(form)
+        member = Member(outlet, f"{channel}-{len(self.everyone[channel])}")
+        self.locals[channel].join(member)
+        self.everyone[channel].append(Expected(member, outlet))
+
+    def leave(self, channel: int, who: int) -> None:
+        if (expected := self._pick(channel, who)) is not None:
+            expected.here = False
+            self.locals[channel].leave(expected.member)
+
+    def publish(self, channel: int, skipped: int | None) -> None:
+        skip = None if skipped is None else self._pick(channel, skipped)
+        self.numbers += 1
+        for expected in self.everyone[channel]:
+            if expected.here and expected is not skip:
+                expected.due.append(self.numbers)
+        id = "" if skip is None else skip.member.id
+        address = CHANNELS[channel]
+        self.hub.deliver(address, Publication(address, str(self.numbers).encode(), "", skip=id).payload())
+
+    def stall(self, channel: int, who: int) -> None:
+        if (expected := self._pick(channel, who)) is not None:
+            expected.outlet.room = 40
+
+    def drain(self, channel: int, who: int) -> None:
+        if (expected := self._pick(channel, who)) is not None and not expected.outlet.closed:
+            expected.outlet.drain()
+
+    def break_(self, channel: int, who: int) -> None:
+        if (expected := self._pick(channel, who)) is not None:
+            expected.broken = True
+            expected.outlet.broken = ConnectionResetError()
+
+    def turn(self) -> None:
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def idle(self) -> None:
+        while self.callbacks:
+            self.turn()
+        for channel, everyone in enumerate(self.everyone):
+            for expected in everyone:
+                if expected.here and not expected.broken:
+                    if not expected.outlet.blocked:
+                        assert expected.received() == expected.due
+                    expected.sure = len(expected.due)
+            here = [expected.member for expected in everyone if expected.here]
+            assert self.locals[channel].count == len(here)
+            assert set(self.locals[channel].members()) == set(here)
+
+    def end(self) -> None:
+        self.idle()
+        for expected in (expected for everyone in self.everyone for expected in everyone):
+            if not expected.outlet.closed:
+                expected.outlet.broken = None
+                expected.outlet.drain()
+            received = expected.received()
+            assert received == expected.due[: len(received)], "a gap, a repeat or a wrong order"
+            if not expected.broken:
+                assert len(received) >= expected.sure
+                assert not expected.here or received == expected.due
+
+    def _pick(self, channel: int, who: int) -> Expected | None:
+        here = [expected for expected in self.everyone[channel] if expected.here]
+        return here[who % len(here)] if here else None
+
+
+CHANNEL = st.integers(0, 1)
+WHO = st.integers(0, 20)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just(House.join), CHANNEL, st.sampled_from([Form.BARE, Form.FRAMED])),
+        st.tuples(st.just(House.leave), CHANNEL, WHO),
+        st.tuples(st.just(House.publish), CHANNEL, st.none() | WHO),
+        st.tuples(st.just(House.stall), CHANNEL, WHO),
+        st.tuples(st.just(House.drain), CHANNEL, WHO),
+        st.tuples(st.just(House.break_), CHANNEL, WHO),
+        st.tuples(st.just(House.turn)),
+        st.tuples(st.just(House.idle)),
+    ),
+    max_size=80,
+)
+
+
+@given(st.integers(1, 5), st.lists(st.sampled_from([Form.BARE, Form.FRAMED]), max_size=8), STEPS)
+def test_every_member_gets_all_that_was_published_while_it_was_one_in_order(
+    size: int, first: list[Form], steps: list[tuple[Callable[..., None], ...]]
+) -> None:
+    house = House()
+    ticks = iter(range(10**9))
+    with patch.object(hub_module, "SLICE", size), patch.object(hub_module, "perf_counter", lambda: float(next(ticks))):
+        for form in first:
+            house.join(0, form)
+        for act, *arguments in steps:
+            act(house, *arguments)
+        house.end()
