@@ -17,13 +17,13 @@ function of the hook's name, marked with :data:`hookimpl`::
 Rules that hold for every hook:
 
 * An implementation may take fewer arguments than its hook offers, by name; hooks only ever grow new ones.
-* Order: the list ``plugin_order`` in the settings, else alphabetical by plugin name; ``@hookimpl(tryfirst=True)`` and
-  ``trylast=True`` move an implementation before or after the others; built-in ones run last.
+* Order: plugins in the setting ``plugin_order`` run in its order; others alphabetically by name, and
+  ``@hookimpl(tryfirst=True)`` and ``trylast=True`` move those before or after all. Built-in ones run last.
 * *Cold* hooks run at start-up and are plain functions. *Warm* hooks run per connection, call or message and may be
   ``async``; they are asked one at a time, and an awaitable that takes longer than the setting ``hook_timeout`` counts
   as an exception. *Hot* hooks run per publication and must be plain functions. Nothing is called per recipient.
-* Wrappers (``hookwrapper``, ``wrapper``), generators, and ``async def`` in a cold or hot hook are refused when the
-  plugin is registered.
+* Wrappers (``hookwrapper``, ``wrapper``), generators, ``async def`` in a cold or hot hook, misspelt names and functions
+  of a hook's name without the mark are refused when the plugin is registered.
 * What an implementation raises is logged with the plugin's name. What happens then is said at each hook.
 """
 
@@ -93,7 +93,8 @@ def persist(publications: Sequence[Publication]) -> MaybeAwaitable[None]:
         publications: The batch, oldest first.
 
     Returns:
-        Nothing: returning means that the batch is safe, to the degree that the plugin promises.
+        Nothing (anything but None counts as a failure): returning means that the batch is safe, to the degree that
+        the plugin promises.
 
     When it raises or times out nothing of the batch is sent and its publishers get 503; with
     ``persist_failure = "log"`` the failure is logged and the batch is sent.
@@ -104,7 +105,8 @@ def persist(publications: Sequence[Publication]) -> MaybeAwaitable[None]:
 def register_backends(register: RegisterBackend) -> None:
     """Offers backends: what joins nodes and keeps history and presence.
 
-    Cold. Called once at start. The setting ``backend`` chooses one by name.
+    Cold. Called once, also for a plugin that then stays inactive: import drivers in the factory. The setting
+    ``backend`` chooses one by name.
 
     Args:
         register: ``register(name, factory, Settings)``. ``factory(settings)`` makes a Backend when it is chosen;
@@ -145,7 +147,7 @@ def transform(publication: Publication) -> Publication | Refused:
 
     Args:
         publication: What was published; ``publication.message`` is its value, ``publication.replace(...)`` makes a
-            changed copy.
+            changed copy. Address and id must stay.
 
     Returns:
         The publication, changed or not; or Refused with a reason for the publisher.

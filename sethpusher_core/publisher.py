@@ -110,6 +110,10 @@ class Publisher:
             return RequestError(errors.INTERNAL, f"plugin {error.plugin} failed on this message")
         if isinstance(changed, Refused):
             return RequestError(errors.REFUSED, changed.reason)
+        if changed.address != publication.address or changed.id != publication.id:
+            # Who may publish where has been asked already, and a repeat must keep its id.
+            log.error("not published, %s: a transform has changed its address or id", publication.address)
+            return RequestError(errors.INTERNAL)
         return changed
 
     async def _persist(self, publications: Sequence[Publication]) -> list[Result]:
@@ -134,7 +138,7 @@ class Publisher:
         persist = self._hooks.persist
         try:
             if persist is not None:
-                await persist(publications)
+                await persist(tuple(publications))
         except HookError as error:
             log.error("persist failed for %d publications: %s", len(batch), error, exc_info=error.__cause__)
             if not self._go_on:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
@@ -28,7 +29,7 @@ from .identity import ANONYMOUS, Credentials, Identity
 from .interest import Interest
 from .notices import Notices
 from .plugins.hooks import Hooks
-from .plugins.registry import PluginRegistry
+from .plugins.registry import PluginRegistry, name_of
 from .publication import CONTROL_KIND, Publication, derived_id, notice_payload
 from .publisher import Published, Publisher
 from .settings.core import CoreSettings
@@ -74,7 +75,7 @@ class PushServer:
 
         Args:
             settings: The core's settings; the defaults when left out.
-            plugins: Plugin objects (modules or instances); nothing is discovered.
+            plugins: Plugin objects (modules or instances), in the order in which they run; nothing is discovered.
             registry: Instead of ``plugins``: a registry that a loader has filled, built-ins included.
             component_settings: Settings of the plugins' components by name, for backends that declare some.
 
@@ -83,20 +84,24 @@ class PushServer:
         """
         self.settings = settings or CoreSettings()
         self.rules = ChannelRules(self.settings.channels)
-        registry = registry or with_builtins(PluginRegistry.of(plugins))
+        order = self.settings.plugin_order
+        if registry is None:
+            order = order or tuple(name_of(plugin) for plugin in plugins)
+            registry = with_builtins(PluginRegistry.of(plugins))
         self.plugin_names = tuple(plugin.name for plugin in registry.plugins if not plugin.builtin)
         self.hooks = Hooks.compile(
             registry,
             timeout=self.settings.hook_timeout,
-            order=self.settings.plugin_order,
+            order=order,
         )
         self.hub = Hub(self._control)
         self.interest = Interest(self.hub, self._on_slow)
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
         self.connections: dict[str, Connection] = {}
         self.node_id = ""
+        self._component_settings = dict(component_settings or {})
         self.backend_name, self._make_backend = choose_backend(
-            self.hooks, self.settings.backend, component_settings or {}
+            self.hooks, self.settings.backend, self._component_settings
         )
         self._backend: Backend | None = None
         self._publisher = Publisher(self.hooks, self._rule_of, self.settings.persist_failure)
@@ -109,6 +114,10 @@ class PushServer:
             self._router_settings(),
             Budget(self.settings.outbound_limit, self.settings.outbound_total),
         )
+
+    def settings_of(self, plugin: str) -> Any:
+        """The settings of a plugin that declares some, for plugins that are modules; None where there are none."""
+        return self._component_settings.get(plugin.replace("-", "_"))
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
@@ -262,7 +271,7 @@ class PushServer:
             reason = "no credentials that any authenticator knows" if answer is None else f"{plugin}: {answer.reason}"
             log.info("refused %r: %s", credentials, reason)
             raise RequestError(errors.UNAUTHENTICATED)
-        return answer
+        return replace(answer, plugin=plugin)
 
     async def authorize(self, identity: Identity, action: str, target: Address, *, by_client: bool = False) -> None:
         """Lets an action pass, or does not.

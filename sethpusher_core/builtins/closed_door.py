@@ -11,7 +11,7 @@ __all__ = ["ClosedDoor"]
 
 
 class ClosedDoor:
-    """Refuses everybody whom no sound plugin has let in.
+    """Refuses everybody whom no sound authenticator knows, and denies everything.
 
     A broken plugin must never mean that nobody asks. With ``--no-plugin=NAME`` the operator does without it.
     """

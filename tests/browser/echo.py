@@ -17,10 +17,11 @@ from sethpusher_core.transports.session import HandshakeInfo
 from sethpusher_core.transports.sockjs import SockJSConnection
 from support.timing import SCALE, UNIT
 
-__all__ = ["EchoServer", "goodbye"]
+__all__ = ["CLIENT", "PAGE", "EchoServer", "goodbye"]
 
 HERE: Final = Path(__file__).parent
 CLIENT: Final = HERE / "node_modules/sockjs-client/dist"
+PAGE: Final = HERE.parents[1] / "examples/page/index.html"
 
 T = TypeVar("T")
 
@@ -49,7 +50,8 @@ class Closed(SockJSConnection):  # type: ignore[misc]  # sockjs-tornado has no t
 
 
 class EchoServer:
-    """The endpoints ``/echo``, ``/beating`` (the same, with many heartbeats) and ``/closed``, and ``/page.html``.
+    """The endpoints ``/echo``, ``/beating`` (the same, with many heartbeats) and ``/closed``, ``/page.html`` for them,
+    and the page among the examples as ``/index.html``.
 
     It runs in a thread, and listens on two ports.
 
@@ -60,7 +62,7 @@ class EchoServer:
 
     def __init__(self) -> None:
         settings = {"sockjs_url": "/sockjs.min.js", "disconnect_delay": SCALE}
-        beating = {**settings, "heartbeat_delay": 0.1 * SCALE}
+        beating = {**settings, "heartbeat_delay": 0.05 * SCALE}
         self._routers = [
             PushRouter(Echo, "/echo", settings),
             PushRouter(Echo, "/beating", beating),
@@ -87,6 +89,7 @@ class EchoServer:
         files = [
             (r"/(page\.html|conversation\.js)", StaticFileHandler, {"path": HERE}),
             (r"/(sockjs\.min\.js)", StaticFileHandler, {"path": CLIENT}),
+            (r"/(index\.html)", StaticFileHandler, {"path": PAGE.parent}),
         ]
         rules = [rule for router in self._routers for rule in router.urls]
         self._http = HTTPServer(Application([*rules, *files], log_function=lambda handler: None))

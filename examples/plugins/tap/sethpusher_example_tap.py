@@ -1,8 +1,7 @@
-"""A backend: delivers within the process, as memory does, and writes a copy of all that crosses it to a file.
+"""A backend: delivers within the process, as memory does, and writes a copy of all that it is handed to a file.
 
-A persister sees publications; a backend sees notices and orders to other nodes, too. Each becomes one line of JSON, in
-the order of delivery: ``[kind of address, its name, payload]``. The payload is the core's own business, so it is
-copied, not understood.
+A persister sees publications; a backend sees notices and orders to other nodes, too. Each becomes a line of JSON:
+``[kind of address, its name, payload]``. A payload is the core's own business, so it is copied, not understood.
 """
 
 from __future__ import annotations
