@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from . import errors, protocol
-from .addresses import CHANNEL, Address
+from .addresses import CHANNEL, COMMON_CHANNEL, Address
 from .errors import BackendError, CloseCode, HookError, RequestError
 from .hub import Member
 from .identity import ANONYMOUS, Credentials, Identity
@@ -24,6 +24,7 @@ from .transports.outlet import Outlet
 
 if TYPE_CHECKING:
     from .backends.base import Position
+    from .history import Recovered
     from .server import PushServer
 
 __all__ = ["ClientSession", "Connection"]
@@ -172,13 +173,35 @@ class Connection:
         """
         member = Member(self._session.outlet, self.id)
         try:
-            position = await self.server.interest.enter(address, member, lambda: not self.closed)
+            return await self.server.interest.enter(address, member, lambda: self._admit(address, member))
         except BackendError as error:
             log.warning("%s cannot join %s: %s", self.id, address, error)
             raise RequestError(errors.UNAVAILABLE) from error
+
+    async def recover(self, channel: str, since: Position) -> Recovered:
+        """Becomes a member of a channel, or one anew, and is given what it missed.
+
+        Raises:
+            RequestError: The channel keeps no history, the backend does not hear it, or cannot read it now.
+        """
+        member = Member(self._session.outlet, self.id)
+        address = Address.channel(channel)
+
+        def admit() -> bool:
+            if not self.closed:
+                self.leave(address)
+            return self._admit(address, member)
+
+        try:
+            return await self.server.history.recover_into(channel, member, since, admit)
+        except BackendError as error:
+            log.warning("%s cannot recover %s: %s", self.id, channel, error)
+            raise RequestError(errors.UNAVAILABLE) from error
+
+    def _admit(self, address: Address, member: Member) -> bool:
         if not self.closed:
             self._members[address] = member
-        return position
+        return not self.closed
 
     def is_in(self, address: Address) -> bool:
         """Whether it is a member of an address."""
@@ -221,7 +244,7 @@ class Connection:
         credentials, self._credentials = self._credentials, None
         assert credentials is not None
         try:
-            self.identity = await self.server.authenticate(credentials)
+            self.identity = await self.server.access.authenticate(credentials)
         except RequestError as error:
             self._inbox = None
             self.close(errors.REJECTED if error.code is errors.UNAUTHENTICATED else errors.FAILED)
@@ -254,10 +277,14 @@ class Connection:
         for address in list(self._members):
             self.leave(address)
         server = self.server
-        if server.hooks.unsubscribed is not None:
-            for channel in channels:
+        announced = True
+        for channel in channels:
+            gone = await server.presence.leave(self, channel)
+            if channel == COMMON_CHANNEL:
+                announced = gone
+            if server.hooks.unsubscribed is not None:
                 await server.hooks.unsubscribed(self, channel)
-        if self.subscriber_id is not None:
+        if self.subscriber_id is not None and announced:
             await server.notices.announce(self, "disconnect")
         if server.hooks.disconnected is not None:
             await server.hooks.disconnected(self, self.close_code)

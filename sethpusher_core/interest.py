@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .addresses import Address
 from .backends.base import Backend, Position
-from .errors import BackendError
+from .errors import BackendError, BackendUnavailable
 from .hub import Hub, Local, Member
+
+if TYPE_CHECKING:
+    from .settings.rules import ChannelRule
 
 __all__ = ["Interest"]
 
@@ -24,10 +28,11 @@ log = logging.getLogger("sethpusher.backend")
 class _Wish:
     """How many want an address, whether it is heard, and who waits for that."""
 
-    __slots__ = ("heard", "local", "ready", "task", "wanted")
+    __slots__ = ("heard", "local", "positioned", "ready", "task", "wanted")
 
-    def __init__(self, local: Local) -> None:
+    def __init__(self, local: Local, positioned: bool) -> None:
         self.local = local
+        self.positioned = positioned
         self.wanted = 0
         self.heard = False
         self.ready: asyncio.Future[None] | None = None
@@ -35,22 +40,27 @@ class _Wish:
 
 
 class Interest:
-    """Lets members in and out of addresses."""
+    """Lets members in and out of addresses.
 
-    def __init__(self, hub: Hub, on_slow: Callable[[Address], str]) -> None:
+    Attributes:
+        changed: Addresses whose number of members has changed since somebody last emptied this set.
+    """
+
+    def __init__(self, hub: Hub, rule_of: Callable[[Address], ChannelRule | None]) -> None:
         """Makes one without a backend; :meth:`bind` names it.
 
         Args:
             hub: Where members stand.
-            on_slow: What the rule of an address says of slow clients.
+            rule_of: The rule of a channel; None for what is not a channel.
         """
+        self.changed: set[Address] = set()
         self._hub = hub
-        self._on_slow = on_slow
+        self._rule_of = rule_of
         self._backend: Backend | None = None
         self._wishes: dict[Address, _Wish] = {}
 
-    def bind(self, backend: Backend) -> None:
-        """Names the backend."""
+    def bind(self, backend: Backend | None) -> None:
+        """Names the backend; None: nothing is heard (any more)."""
         self._backend = backend
 
     async def enter(self, address: Address, member: Member, admit: Callable[[], bool]) -> Position | None:
@@ -70,9 +80,26 @@ class Interest:
         Raises:
             BackendError: The backend does not hear the address.
         """
+        local = await self.hold(address)
+        try:
+            if admit():
+                self.join(address, member)
+            return local.position
+        finally:
+            self.release(address)
+
+    async def hold(self, address: Address) -> Local:
+        """Has an address heard until :meth:`release`, without a member.
+
+        Returns:
+            What this node knows of the address; its ``position`` is right from now on.
+
+        Raises:
+            BackendError: The backend does not hear the address. Nothing is held then.
+        """
         wish = self._wishes.get(address)
         if wish is None:
-            wish = self._wishes[address] = _Wish(self._hub.open(address, self._on_slow(address)))
+            wish = self._wishes[address] = self._wish(address)
         wish.wanted += 1
         try:
             if not wish.heard:
@@ -80,22 +107,35 @@ class Interest:
         except BaseException:
             self._release(address, wish)
             raise
-        if admit():
-            wish.local.join(member)
-        else:
-            self._release(address, wish)
-        return wish.local.position
+        return wish.local
+
+    def join(self, address: Address, member: Member) -> None:
+        """Lets a member into an address that is held."""
+        wish = self._wishes[address]
+        wish.wanted += 1
+        wish.local.join(member)
+        self.changed.add(address)
 
     def leave(self, address: Address, member: Member) -> None:
-        """Takes a member out that :meth:`enter` let in."""
+        """Takes a member out that :meth:`enter` or :meth:`join` let in."""
         wish = self._wishes[address]
         wish.local.leave(member)
+        self.changed.add(address)
         self._release(address, wish)
+
+    def release(self, address: Address) -> None:
+        """Ends what :meth:`hold` began."""
+        self._release(address, self._wishes[address])
 
     async def settled(self) -> None:
         """Waits until everything heard is what is wanted (for shutting down and for tests)."""
         while tasks := [wish.task for wish in self._wishes.values() if wish.task is not None]:
             await asyncio.wait(tasks)
+
+    def _wish(self, address: Address) -> _Wish:
+        rule = self._rule_of(address)
+        local = self._hub.open(address, rule.on_slow if rule is not None else "disconnect")
+        return _Wish(local, positioned=rule is not None and rule.history > 0)
 
     def _release(self, address: Address, wish: _Wish) -> None:
         wish.wanted -= 1
@@ -113,27 +153,34 @@ class Interest:
             wish.task = asyncio.get_running_loop().create_task(self._settle(address, wish))
 
     async def _settle(self, address: Address, wish: _Wish) -> None:
-        backend = self._backend
-        assert backend is not None, "Interest.bind comes before the first member"
         try:
             while wish.heard != (wish.wanted > 0):
                 if not wish.wanted:
-                    wish.heard = False
-                    await backend.unsubscribe(address)
-                elif not await self._hear(backend, address, wish):
+                    await self._unhear(address, wish)
+                elif not await self._hear(address, wish):
                     break  # who waited was told; who comes later tries again
-        except Exception as error:  # noqa: BLE001 - whatever a backend raises, its address must be settled
-            log.warning("could not release %s: %r", address, error)
         finally:
             wish.task = None
             if not wish.wanted:
                 self._wishes.pop(address, None)
                 self._hub.forget(address)
 
-    async def _hear(self, backend: Backend, address: Address, wish: _Wish) -> bool:
+    async def _unhear(self, address: Address, wish: _Wish) -> None:
+        wish.heard = False
+        wish.local.position = None  # what is published meanwhile is missed
+        if self._backend is None:
+            return
+        try:
+            await self._backend.unsubscribe(address)
+        except Exception as error:  # noqa: BLE001 - whatever it raises, somebody may already wait to hear it again
+            log.warning("could not release %s: %r", address, error)
+
+    async def _hear(self, address: Address, wish: _Wish) -> bool:
         failure: BackendError | None = None
         try:
-            position = await backend.subscribe(address)
+            if self._backend is None:
+                raise BackendUnavailable("the server is not running")
+            position = await self._backend.subscribe(address, wish.positioned)
         except BackendError as error:
             failure = error
         except Exception as error:

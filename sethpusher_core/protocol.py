@@ -8,14 +8,33 @@ Without an ``id`` success is silent, and only errors are told.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from . import errors, jsontext
+from .backends.base import Position
 from .errors import ErrorCode, RequestError
 
-__all__ = ["CONNECT", "SUBSCRIBE", "UNSUBSCRIBE", "ClientMessage", "ack", "error", "text_of"]
+if TYPE_CHECKING:
+    from .backends.capabilities import Roster
+    from .history import Recovered
+
+__all__ = [
+    "CONNECT",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "ClientMessage",
+    "ack",
+    "check_name",
+    "error",
+    "history_fields",
+    "name_of",
+    "position_fields",
+    "position_of",
+    "roster_fields",
+    "text_of",
+]
 
 CONNECT: Final = "connect"
 SUBSCRIBE: Final = "subscribe"
@@ -94,11 +113,72 @@ class ClientMessage:
         value = self.fields.get(name)
         if value is None:
             raise RequestError(errors.BAD_FIELD, f"Must provide {name} for {self.type} message.")
-        text = text_of(value)
-        if text is None:
-            raise RequestError(errors.BAD_FIELD, f"{name} must be a text or an integer.")
-        check_name(name, text, limit)
-        return text
+        return name_of(name, value, limit)
+
+    def count(self, name: str, default: int) -> int:
+        """An optional field that is a whole number, not negative.
+
+        Raises:
+            RequestError: It is something else.
+        """
+        value = self.fields.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise RequestError(errors.BAD_FIELD, f"{name} must be a whole number, 0 or more.")
+        return value
+
+
+def position_of(message: ClientMessage, name: str) -> Position | None:
+    """A field that is a position, ``{"epoch", "offset"}``; None when it is absent.
+
+    Raises:
+        RequestError: It is something else.
+    """
+    value = message.get(name)
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        epoch, offset = value.get("epoch"), value.get("offset")
+        if isinstance(epoch, str) and isinstance(offset, int) and not isinstance(offset, bool) and offset >= 0:
+            return Position(epoch, offset)
+    raise RequestError(errors.BAD_FIELD, f'{name} must be {{"epoch": text, "offset": number}}.')
+
+
+def position_fields(position: Position | None) -> dict[str, Any]:
+    """A position as replies carry it; nothing where there is none."""
+    return {} if position is None else {"epoch": position.epoch, "offset": position.offset}
+
+
+def history_fields(recovered: Recovered) -> dict[str, Any]:
+    """What was read back, as replies carry it."""
+    return {
+        **position_fields(recovered.position),
+        "recovered": recovered.whole,
+        "publications": [msgspec.Raw(envelope) for envelope in recovered.envelopes],
+    }
+
+
+def roster_fields(roster: Roster) -> dict[str, Any]:
+    """Who is in a channel, as replies carry it."""
+    people = []
+    for person in roster.people:
+        fields: dict[str, Any] = {"subscriber_id": person.subscriber_id, "connections": person.connections}
+        if person.info:
+            fields["info"] = msgspec.Raw(person.info)
+        people.append(fields)
+    return {"people": people, "anonymous": roster.anonymous}
+
+
+def name_of(what: str, value: Any, limit: int) -> str:
+    """An id or the name of a channel, as text.
+
+    Raises:
+        RequestError: It is neither text nor integer, or :func:`check_name` refuses it.
+    """
+    text = text_of(value)
+    if text is None:
+        raise RequestError(errors.BAD_FIELD, f"{what} must be a text or an integer.")
+    check_name(what, text, limit)
+    return text
 
 
 def check_name(what: str, text: str, limit: int) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from . import errors
 from .answers import Refused
 from .backends.base import Accepted, Backend, Outgoing, Position
+from .backends.capabilities import as_history
 from .errors import BackendError, HookError, RequestError
 from .publication import Publication
 
@@ -65,6 +66,8 @@ class Publisher:
         self._waiting: list[tuple[Publication, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._idle: asyncio.Event | None = None
 
     def bind(self, backend: Backend | None) -> None:
         """Names the backend; None: nothing can be published (any more)."""
@@ -84,8 +87,9 @@ class Publisher:
         accepted: list[Publication] = []
         places: list[int] = []
         for place, publication in enumerate(publications):
-            changed = publication if transform is None else self._transform(publication)
-            if isinstance(changed, RequestError):
+            known = None if publication.idempotency_key is None else await self._known(publication)
+            changed = known or (publication if transform is None else self._transform(publication))
+            if not isinstance(changed, Publication):
                 results[place] = changed
             else:
                 accepted.append(changed)
@@ -98,8 +102,26 @@ class Publisher:
 
     async def drain(self) -> None:
         """Waits until everything accepted is in the backend."""
-        while pending := {*self._sending, *([self._worker] if self._worker else [])}:
-            await asyncio.wait(pending)
+        while True:
+            if pending := {*self._sending, *([self._worker] if self._worker else [])}:
+                await asyncio.wait(pending)
+            elif self._under_way:
+                self._idle = asyncio.Event()
+                await self._idle.wait()
+            else:
+                return
+
+    async def _known(self, publication: Publication) -> Result | None:
+        """The result of an earlier publication with the same key: nothing is transformed or persisted twice."""
+        backend, key = as_history(self._backend), publication.idempotency_key
+        if key is None or backend is None:
+            return None
+        try:
+            result = await backend.result_of(publication.address, key)
+        except BackendError as error:
+            log.warning("not published, %s: %s", publication.address, error)
+            return RequestError(errors.UNAVAILABLE)
+        return None if result is None else Published(publication.id, result.position)
 
     def _transform(self, publication: Publication) -> Publication | RequestError:
         assert self._hooks.transform is not None
@@ -113,6 +135,10 @@ class Publisher:
         if changed.address != publication.address or changed.id != publication.id:
             # Who may publish where has been asked already, and a repeat must keep its id.
             log.error("not published, %s: a transform has changed its address or id", publication.address)
+            return RequestError(errors.INTERNAL)
+        data: object = changed.data  # a plugin's types are nobody's word
+        if not isinstance(data, bytes):
+            log.error("not published, %s: a transform has made data that is not JSON text", publication.address)
             return RequestError(errors.INTERNAL)
         return changed
 
@@ -161,13 +187,17 @@ class Publisher:
     async def _send(self, publications: Sequence[Publication]) -> list[Result]:
         if self._backend is None:
             return [RequestError(errors.UNAVAILABLE, "The server is not running.") for _ in publications]
-        batch = [self._outgoing(publication) for publication in publications]
+        self._under_way += 1
         try:
-            answers = await self._backend.publish(batch)
+            answers = await self._backend.publish([self._outgoing(publication) for publication in publications])
+            return [_result(publication, answer) for publication, answer in zip(publications, answers, strict=True)]
         except Exception as error:
-            log.error("the backend failed on %d publications: %r", len(batch), error, exc_info=error)
+            log.error("the backend failed on %d publications: %r", len(publications), error, exc_info=error)
             return [RequestError(errors.UNAVAILABLE) for _ in publications]
-        return [_result(publication, answer) for publication, answer in zip(publications, answers, strict=True)]
+        finally:
+            self._under_way -= 1
+            if self._idle is not None and not self._under_way:
+                self._idle.set()
 
     def _outgoing(self, publication: Publication) -> Outgoing:
         rule = self._rule_of(publication.address)
@@ -178,6 +208,7 @@ class Publisher:
             publication.idempotency_key,
             rule.history if rule else 0,
             rule.history_age if rule else 0.0,
+            rule.history_bytes if rule else 0,
         )
 
 

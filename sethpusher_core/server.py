@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
@@ -14,22 +13,28 @@ import msgspec
 from tornado.web import Application
 
 from . import errors, jsontext
+from .access import Access
 from .accesslog import log_request
 from .addresses import CHANNEL, CONTROL, Address
-from .answers import Denied, Rejected
 from .api.base import NotFoundHandler
 from .api.routes import api_routes
-from .backends.base import Backend, Outgoing
+from .backends.base import Backend, Outgoing, Position
+from .backends.capabilities import HISTORY, PRESENCE
 from .backends.choice import choose_backend
+from .backends.memory import MemoryBounds
 from .builtins import with_builtins
+from .census import Census
 from .connection import ClientSession, Connection
 from .errors import BackendError, HookError, RequestError, SettingsError
+from .farewell import see_off
+from .history import History
 from .hub import Hub, Local
-from .identity import ANONYMOUS, Credentials, Identity
+from .identity import Credentials, Identity
 from .interest import Interest
 from .notices import Notices
 from .plugins.hooks import Hooks
 from .plugins.registry import PluginRegistry, name_of
+from .presence import Presence
 from .publication import CONTROL_KIND, Publication, derived_id, notice_payload
 from .publisher import Published, Publisher
 from .settings.core import CoreSettings
@@ -56,6 +61,10 @@ class PushServer:
         hub: Local members and the fan-out.
         interest: Which addresses this node hears.
         notices: Join and leave messages.
+        presence: Who is in the channels that keep presence.
+        census: How many members channels and users have, over all nodes.
+        history: Reading channels back.
+        access: Who is calling, and what they may do.
         router: The SockJS endpoint.
         plugin_names: The active plugins, built-in ones aside.
         backend_name: The backend that it runs on.
@@ -95,16 +104,22 @@ class PushServer:
             order=order,
         )
         self.hub = Hub(self._control)
-        self.interest = Interest(self.hub, self._on_slow)
+        self.interest = Interest(self.hub, self.rule_of)
+        self.presence = Presence(self.rules)
+        self.census = Census(self.hub, self.interest)
+        self.history = History(self.rules, self.interest)
+        self.access = Access(self.hooks, self.rules)
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
         self.connections: dict[str, Connection] = {}
         self.node_id = ""
-        self._component_settings = dict(component_settings or {})
+        memory = MemoryBounds(self.settings.history_total, self.settings.idempotency_window)
+        self._component_settings = {"memory": memory, **(component_settings or {})}
         self.backend_name, self._make_backend = choose_backend(
             self.hooks, self.settings.backend, self._component_settings
         )
         self._backend: Backend | None = None
-        self._publisher = Publisher(self.hooks, self._rule_of, self.settings.persist_failure)
+        self._publisher = Publisher(self.hooks, self.rule_of, self.settings.persist_failure)
+        self._last_publication = 0
         self._last_connection = 0
         self._state = "not started"
         self._idle: asyncio.Event | None = None
@@ -150,30 +165,29 @@ class PushServer:
         self.hub.bind(asyncio.get_running_loop())
         self._backend = backend = self._make_backend()
         try:
+            self._check_capabilities(backend)
             await backend.start(self.hub, self.node_id)
             await backend.subscribe(CONTROL)
-            self.interest.bind(backend)
-            self.notices.bind(backend)
-            self._publisher.bind(backend)
+            self._bind(backend)
             if self.hooks.startup is not None:
                 await self.hooks.startup(self)
-        except (BackendError, HookError) as error:
+        except (BackendError, HookError, SettingsError) as error:
             await self._take_down(error if isinstance(error, HookError) else None)
             raise SettingsError(f"not started: {error}") from error
         self.router.start()
         self._state = "running"
 
     async def stop(self) -> None:
-        """Tells every client to come back elsewhere, lets accepted work end, and stops. At most ``shutdown_timeout``.
+        """Sends every client away with the word when to come back, lets accepted work end, and stops.
 
-        Stop listening first. Failures of plugins are logged.
+        Takes ``drain`` and at most ``shutdown_timeout`` more. Stop listening first. Failures of plugins are logged.
         """
         if self._state != "running":
             return
         self._state = "stopping"
+        self.router.drain()
+        await see_off(self.connections.values(), self.settings.drain, self.settings.return_window)
         deadline = monotonic() + self.settings.shutdown_timeout
-        for session in list(self.router.sessions):
-            session.close(errors.SHUTDOWN.code, errors.SHUTDOWN.reason)
         await self._until_idle(deadline)
         try:
             async with asyncio.timeout(max(0.1, deadline - monotonic())):
@@ -231,8 +245,39 @@ class PushServer:
             RequestError: Denied, refused, or it cannot be taken now.
         """
         sender = jsontext.sender_of(data)
-        await self.authorize(identity, "publish", address)
-        return await self._publish_one(_publication(address, data, sender, idempotency_key))
+        await self.access.authorize(identity, "publish", address)
+        return await self.publish_one(address, data, sender, idempotency_key=idempotency_key)
+
+    async def publish_one(
+        self, address: Address, data: bytes, sender: bytes, *, idempotency_key: str | None = None, skip: str = ""
+    ) -> Published:
+        """Publishes JSON text that has been checked and may be published.
+
+        Args:
+            address: A channel or a user.
+            data: JSON text.
+            sender: JSON text of the sender's id.
+            idempotency_key: Makes a repeat harmless.
+            skip: Id of a connection that shall not get it.
+
+        Raises:
+            RequestError: It was refused, or cannot be taken now.
+        """
+        [result] = await self._publisher.publish((self.publication(address, data, sender, idempotency_key, skip),))
+        if isinstance(result, RequestError):
+            raise result
+        return result
+
+    def publication(
+        self, address: Address, data: bytes, sender: bytes, idempotency_key: str | None = None, skip: str = ""
+    ) -> Publication:
+        """A publication with an id of its own, for :meth:`publish_many`."""
+        if idempotency_key is not None:
+            id = derived_id(idempotency_key, address)
+        else:
+            self._last_publication += 1
+            id = f"{self.node_id}-{self._last_publication:x}"
+        return Publication(address, data, id, sender, idempotency_key, skip)
 
     async def publish_many(self, publications: Sequence[Publication]) -> list[Published | RequestError]:
         """Publishes, in order; a result for each."""
@@ -251,51 +296,16 @@ class PushServer:
         if isinstance(result, BackendError):
             raise RequestError(errors.UNAVAILABLE) from result
 
-    # --------------------------------------------------------------------------------------------- who may do what
+    # ----------------------------------------------------------------------------------------------------- reading
 
-    async def authenticate(self, credentials: Credentials) -> Identity:
-        """Who a caller is.
+    def rule_of(self, address: Address) -> ChannelRule | None:
+        """The rule of a channel; None for what is not a channel."""
+        return self.rules.rule_for(address.name) if address.kind == CHANNEL else None
 
-        Raises:
-            RequestError: UNAUTHENTICATED, or UNAVAILABLE when an authenticator failed.
-        """
-        authenticate = self.hooks.authenticate
-        if authenticate is None:
-            return ANONYMOUS
-        try:
-            plugin, answer = await authenticate.ask(credentials)
-        except HookError as error:
-            log.error("refused %r: %s", credentials, error, exc_info=error.__cause__)
-            raise RequestError(errors.UNAVAILABLE) from error
-        if answer is None or isinstance(answer, Rejected):
-            reason = "no credentials that any authenticator knows" if answer is None else f"{plugin}: {answer.reason}"
-            log.info("refused %r: %s", credentials, reason)
-            raise RequestError(errors.UNAUTHENTICATED)
-        return replace(answer, plugin=plugin)
-
-    async def authorize(self, identity: Identity, action: str, target: Address, *, by_client: bool = False) -> None:
-        """Lets an action pass, or does not.
-
-        Args:
-            identity: Who asks.
-            action: See :func:`sethpusher_core.hookspecs.authorize`.
-            target: The channel, user or server.
-            by_client: Whether a client asks over its connection: then the channel's rule decides where no plugin does.
-
-        Raises:
-            RequestError: Denied.
-        """
-        authorize = self.hooks.authorize
-        if authorize is not None:
-            plugin, verdict = await authorize.ask(identity, action, target)
-            if isinstance(verdict, Denied):
-                who, why = identity.subscriber_id, verdict.reason
-                log.info("denied %s of %s to %s: %s: %s", action, target, who, plugin, why)
-                raise RequestError(errors.DENIED)
-            if verdict is not None:
-                return
-        if by_client and not self._rule_allows(identity, action, target):
-            raise RequestError(errors.DENIED)
+    def position(self, address: Address) -> Position | None:
+        """Where this node stands in a channel that it hears; None where no history is kept."""
+        local = self.hub.get(address)
+        return local.position if local is not None else None
 
     # ------------------------------------------------------------------------------------- called by connections
 
@@ -343,32 +353,19 @@ class PushServer:
             sender = jsontext.encode(sender_id)
         else:
             sender = jsontext.encode(message.get("sender_id")) if isinstance(message, dict) else b"null"
-        return await self._publish_one(_publication(address, data, sender, idempotency_key))
+        return await self.publish_one(address, data, sender, idempotency_key=idempotency_key)
 
-    async def _publish_one(self, publication: Publication) -> Published:
-        [result] = await self._publisher.publish((publication,))
-        if isinstance(result, RequestError):
-            raise result
-        return result
+    def _bind(self, backend: Backend | None) -> None:
+        for part in (self.interest, self.notices, self.presence, self.census, self.history, self._publisher):
+            part.bind(backend)
 
-    def _rule_of(self, address: Address) -> ChannelRule | None:
-        return self.rules.rule_for(address.name) if address.kind == CHANNEL else None
-
-    def _on_slow(self, address: Address) -> str:
-        rule = self._rule_of(address)
-        return rule.on_slow if rule is not None else "disconnect"
-
-    def _rule_allows(self, identity: Identity, action: str, target: Address) -> bool:
-        rule = self._rule_of(target)
-        if rule is None:
-            return False
-        audience = {
-            "subscribe": rule.subscribe,
-            "publish": rule.publish,
-            "presence": rule.presence_read,
-            "history": rule.history_read,
-        }.get(action, "nobody")
-        return audience == "anyone" or (audience == "identified" and identity.subscriber_id is not None)
+    def _check_capabilities(self, backend: Backend) -> None:
+        for index, rule in enumerate(self.settings.channels):
+            for wanted, key, capability in ((rule.history, "history", HISTORY), (rule.presence, "presence", PRESENCE)):
+                if wanted and capability not in backend.capabilities:
+                    raise SettingsError(
+                        f"channels[{index}].{key}: the backend {self.backend_name} does not offer {capability}"
+                    )
 
     def _control(self, order: bytes) -> None:
         """Does what another node, or this one, has ordered."""
@@ -404,14 +401,8 @@ class PushServer:
             except ExceptionGroup as failures:
                 for failure in failures.exceptions:
                     log.error("%s", failure, exc_info=failure.__cause__)
-        self._publisher.bind(None)
-        self.notices.bind(None)
+        self._bind(None)
         if self._backend is not None:
             await self._backend.close()
             self._backend = None
         self._state = "stopped"
-
-
-def _publication(address: Address, data: bytes, sender: bytes, idempotency_key: str | None) -> Publication:
-    id = uuid4().hex if idempotency_key is None else derived_id(idempotency_key, address)
-    return Publication(address, data, id, sender, idempotency_key)

@@ -48,6 +48,19 @@ class PublicHandler(RequestHandler):
         self.set_status(status)
         self.write(msgspec.json.encode(fields) + b"\n")
 
+    def number(self, name: str, default: int) -> int:
+        """A query argument that is a whole number, not negative.
+
+        Raises:
+            RequestError: It is something else.
+        """
+        text = self.get_query_argument(name, None)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise RequestError(errors.BAD_FIELD, f"{name} must be a whole number, 0 or more.")
+        return int(text)
+
     def refuse(self, error: RequestError) -> None:
         """Writes an error: ``{"message", "status", "code"}``."""
         code = error.code
@@ -85,7 +98,7 @@ class ApiHandler(PublicHandler):
         """Asks the authenticators; a refusal is answered here."""
         credentials = Credentials.of_request(self.request, purpose="http", transport="http")
         try:
-            self.identity = await self.server.authenticate(credentials)
+            self.identity = await self.server.access.authenticate(credentials)
         except RequestError as error:
             self.refuse(error)
             self.finish()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 
 from ..addresses import Address
-from .base import Accepted, Position
+from .base import Accepted, Backend, Position
 
 __all__ = [
     "CENSUS",
@@ -25,6 +25,9 @@ __all__ = [
     "SupportsCensus",
     "SupportsHistory",
     "SupportsPresence",
+    "as_census",
+    "as_history",
+    "as_presence",
 ]
 
 HISTORY: Final = "history"
@@ -64,7 +67,6 @@ class HistoryPage:
     whole: bool
 
 
-@runtime_checkable
 class SupportsHistory(Protocol):
     """Capability HISTORY: positions, reading back, and idempotent publishing.
 
@@ -128,7 +130,6 @@ class Roster:
     anonymous: int
 
 
-@runtime_checkable
 class SupportsPresence(Protocol):
     """Capability PRESENCE: who is in an address, over all nodes, first in and last out per person.
 
@@ -189,7 +190,6 @@ class Occupancy:
     count: int
 
 
-@runtime_checkable
 class SupportsCensus(Protocol):
     """Capability CENSUS: which addresses have members, and how many, over all nodes.
 
@@ -222,3 +222,21 @@ class SupportsCensus(Protocol):
         Raises:
             BackendError: It cannot be read now.
         """
+
+
+def as_history(backend: Backend | None) -> SupportsHistory | None:
+    """The backend as what keeps history, if it declares that."""
+    capable: Any = backend
+    return capable if backend is not None and HISTORY in backend.capabilities else None
+
+
+def as_presence(backend: Backend | None) -> SupportsPresence | None:
+    """The backend as what keeps presence, if it declares that."""
+    capable: Any = backend
+    return capable if backend is not None and PRESENCE in backend.capabilities else None
+
+
+def as_census(backend: Backend | None) -> SupportsCensus | None:
+    """The backend as what counts members, if it declares that."""
+    capable: Any = backend
+    return capable if backend is not None and CENSUS in backend.capabilities else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..plugins.registry import PluginRegistry
+from .client_messages import ClientMessages
 from .memory import MemoryBackendPlugin
 from .seed_messages import SeedMessages
 
@@ -15,6 +16,6 @@ def with_builtins(registry: PluginRegistry) -> PluginRegistry:
     Raises:
         PluginError: A plugin has taken the name of a built-in one.
     """
-    for plugin in (MemoryBackendPlugin(), SeedMessages()):
+    for plugin in (MemoryBackendPlugin(), SeedMessages(), ClientMessages()):
         registry.register(plugin, builtin=True)
     return registry

@@ -16,4 +16,4 @@ class MemoryBackendPlugin:
     @hookimpl
     def register_backends(self, register: RegisterBackend) -> None:
         """See :func:`sethpusher_core.hookspecs.register_backends`."""
-        register("memory", lambda settings: MemoryBackend(), None)
+        register("memory", MemoryBackend, None)

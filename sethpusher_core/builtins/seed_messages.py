@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from .. import errors, protocol
+from .. import errors, jsontext, protocol
 from ..addresses import COMMON_CHANNEL, Address
 from ..answers import Handled
 from ..errors import RequestError
 from ..hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from ..backends.base import Position
     from ..connection import Connection
     from ..protocol import ClientMessage
 
 __all__ = ["SeedMessages"]
 
 log = logging.getLogger("sethpusher.connection")
+
+INFO_LIMIT: Final = 1024
+"""Bytes that the presence information of a member may have."""
 
 _COMMON = Address.channel(COMMON_CHANNEL)
 
@@ -52,7 +56,7 @@ class SeedMessages:
                 log.info("%s stays %r: its second connect is ignored", connection.id, connection.subscriber_id)
                 return
             raise RequestError(errors.ALREADY_CONNECTED)
-        await server.authorize(connection.identity, "subscribe", _COMMON, by_client=True)
+        await server.access.authorize(connection.identity, "subscribe", _COMMON, by_client=True)
         user = Address.user(subscriber_id)
         await connection.enter(user)
         if not connection.is_in(_COMMON):
@@ -65,28 +69,56 @@ class SeedMessages:
             return
         connection.identity = replace(connection.identity, subscriber_id=subscriber_id)
         connection.reply(message)
-        await server.notices.announce(connection, protocol.CONNECT)
+        for channel in connection.channels:
+            if channel != COMMON_CHANNEL:  # it was in there without a name
+                await server.presence.enter(connection, channel)
+        if await server.presence.enter(connection, COMMON_CHANNEL):
+            await server.notices.announce(connection, protocol.CONNECT)
         if server.hooks.connected is not None:
             await server.hooks.connected(connection)
 
     async def _subscribe(self, connection: Connection, message: ClientMessage) -> None:
         server = connection.server
         channel = message.text("channel", server.settings.max_channel_length)
+        since = protocol.position_of(message, "recover")
+        info = _info(connection, message)
         address = Address.channel(channel)
-        if connection.is_in(address):
-            connection.reply(message, {"channel": channel})
+        known = connection.is_in(address)
+        if known and since is None:
+            connection.reply(message, {"channel": channel, **protocol.position_fields(server.position(address))})
             return
-        if len(connection.channels) >= server.settings.max_subscriptions:
+        if not known and len(connection.channels) >= server.settings.max_subscriptions:
             limit = server.settings.max_subscriptions
             raise RequestError(errors.LIMIT, f"At most {limit} subscriptions per connection.")
-        await server.authorize(connection.identity, "subscribe", address, by_client=True)
-        await connection.enter(address)
+        await server.access.authorize(connection.identity, "subscribe", address, by_client=True)
+        fields = await self._enter(connection, message, address, since)
         if connection.closed:
             return
-        connection.reply(message, {"channel": channel})  # before anything is awaited: no later frame may overtake it
-        await server.notices.announce(connection, protocol.SUBSCRIBE, channel)
+        # Before anything is awaited: no later frame of the channel may overtake it.
+        connection.reply(message, {"channel": channel, **fields})
+        if known:
+            return
+        if await server.presence.enter(connection, channel, info):
+            await server.notices.announce(connection, protocol.SUBSCRIBE, channel)
         if server.hooks.subscribed is not None:
             await server.hooks.subscribed(connection, channel)
+
+    async def _enter(
+        self, connection: Connection, message: ClientMessage, address: Address, since: Position | None
+    ) -> dict[str, Any]:
+        """Joins; what the reply says of position and recovery."""
+        server = connection.server
+        if since is None:
+            return protocol.position_fields(await connection.enter(address))
+        if message.id is None:
+            raise RequestError(errors.BAD_FIELD, "A subscribe message with recover needs an id.")
+        await server.access.authorize(connection.identity, "history", address, by_client=True)
+        if not server.rules.rule_for(address.name).history:
+            if not connection.is_in(address):
+                await connection.enter(address)
+            return {"recovered": False, "publications": []}
+        recovered = await connection.recover(address.name, since)
+        return protocol.history_fields(recovered)
 
     async def _unsubscribe(self, connection: Connection, message: ClientMessage) -> None:
         server = connection.server
@@ -95,6 +127,19 @@ class SeedMessages:
         connection.reply(message, {"channel": channel})
         if not left:
             return
-        await server.notices.announce(connection, protocol.UNSUBSCRIBE, channel)
+        if await server.presence.leave(connection, channel):
+            await server.notices.announce(connection, protocol.UNSUBSCRIBE, channel)
         if server.hooks.unsubscribed is not None:
             await server.hooks.unsubscribed(connection, channel)
+
+
+def _info(connection: Connection, message: ClientMessage) -> bytes:
+    """What others may read of a member in the channel's presence: what its authenticator says, else what it says."""
+    identity = connection.identity
+    info = identity.info.get("presence") if identity.proven else message.get("info")
+    if info is None:
+        return b""
+    text = jsontext.encode(info)
+    if len(text) > INFO_LIMIT:
+        raise RequestError(errors.BAD_FIELD, f"info may have at most {INFO_LIMIT} bytes.")
+    return text

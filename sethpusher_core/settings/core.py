@@ -53,12 +53,19 @@ class CoreSettings:
         1000, minimum=0, help="Above this many members on a node a channel's notices are paused."
     )
 
+    history_total: Size = setting("256MiB", minimum="1KiB", help="What the memory backend keeps of all histories.")
+
     # Times.
     heartbeat_interval: Duration = setting("25s", minimum="1ms", help="Between SockJS heartbeats.")
     ping_interval: Duration = setting("25s", minimum="1ms", help="Between pings of a websocket.")
     ping_timeout: Duration = setting("20s", minimum="1ms", help="How long a websocket may take to answer a ping.")
     disconnect_delay: Duration = setting(
         "5s", minimum="1ms", help="How long a SockJS session lives without a receiver."
+    )
+    idempotency_window: Duration = setting("5m", help="How long the result of an idempotency key is kept.")
+    drain: Duration = setting("0", help="Over how long a stop spreads the closing of its clients.")
+    return_window: Duration = setting(
+        "5s", help="Over how long clients that are told to come back are spread; each is told its own moment."
     )
     shutdown_timeout: Duration = setting("10s", help="How long a stop may take before connections are cut.")
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from .declare import setting
-from .values import Duration
+from .values import Duration, Size
 
 __all__ = ["DEFAULT_RULE", "Audience", "ChannelRule", "ChannelRules", "Explanation", "OnSlow", "matches"]
 
@@ -30,6 +30,7 @@ class ChannelRule:
     )
     history: int = setting(0, minimum=0, help="Publications kept; 0 keeps none, and then there is no position.")
     history_age: Duration = setting("10m", minimum="1s", help="How long a publication is kept.")
+    history_bytes: Size = setting("4MiB", minimum="1KiB", help="What the publications kept may take together.")
     presence: bool = setting(False, help="Whether the channel knows its members.")
     announce: bool = setting(True, help="Whether subscribing and unsubscribing send notices.")
     subscribe: Audience = setting("anyone", help="Who may subscribe, where no plugin decides.")

@@ -130,7 +130,7 @@ class PacketExchange(Exchange, Receiver):
         """Reads the name of the function to call; answers 500, as sockjs-protocol has it, if there is none."""
         arguments = self.request.query_arguments
         values = arguments.get("c") or arguments.get("callback")
-        if not values:
+        if not values or not values[-1]:
             self.answer(500, CALLBACK_MISSING)
             return False
         self.callback = values[-1].decode("latin-1")

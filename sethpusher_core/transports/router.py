@@ -120,7 +120,7 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         self._draining = False
         self._max_sessions = 0
         self._ping_timeout = float(self.settings["ping_timeout"])
-        self._heartbeats: Wheel[Session] = Wheel(float(self.settings["heartbeat_delay"]), Session.heartbeat)
+        self._heartbeats: Wheel[Session] = Wheel(float(self.settings["heartbeat_delay"]), _heartbeat)
         self._pings: Wheel[WebSocketSession] = Wheel(
             float(self.settings["ping_interval"]), self._ping, check=self._check, check_after=self._ping_timeout
         )
@@ -202,6 +202,10 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
 
     def _check(self, session: WebSocketSession) -> None:
         session.check(asyncio.get_running_loop().time(), self._ping_timeout)
+
+
+def _heartbeat(session: Session) -> None:
+    session.heartbeat()
 
 
 def _checked(user_settings: Mapping[str, Any]) -> dict[str, Any]:

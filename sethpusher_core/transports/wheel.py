@@ -54,9 +54,14 @@ class Wheel(Generic[Member]):
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, member: Member) -> None:
-        """Adds a member. Members that come in a row come into slots in a row, whenever they come."""
-        self._newest = (self._newest + 1) % len(self._slots)
-        slot = self._slot_of[member] = self._slots[self._newest]
+        """Adds a member. Its first beat comes after half an interval to a whole one.
+
+        Not before, since a client that has just come has shown that it lives; and members that come in a row come into
+        slots in a row, even when thousands come at once.
+        """
+        count = len(self._slots)
+        self._newest = (self._newest + 1) % (count - count // 2)
+        slot = self._slot_of[member] = self._slots[(self._hand - self._newest) % count]
         slot[member] = None
 
     def remove(self, member: Member) -> None:

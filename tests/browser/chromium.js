@@ -65,7 +65,9 @@ async function main() {
   const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
   say(processInfo.find((process) => process.type === "browser").id);
 
-  for await (const line of readline.createInterface({ input: process.stdin })) {
+  const lines = readline.createInterface({ input: process.stdin });
+  lines.on("close", () => browser.close().then(() => process.exit(0))); // even while a command is under way
+  for await (const line of lines) {
     const { number, command, ...rest } = JSON.parse(line);
     try {
       say({ number, value: (await commands[command](rest)) ?? null });
@@ -73,7 +75,6 @@ async function main() {
       say({ number, error: error.message });
     }
   }
-  await browser.close();
 }
 
-main().then(() => process.exit(0));
+main();

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from support.timing import SCALE, UNIT
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, StaticFileHandler
@@ -15,7 +16,6 @@ from tornado.web import Application, StaticFileHandler
 from sethpusher_core.transports.router import PushRouter
 from sethpusher_core.transports.session import HandshakeInfo
 from sethpusher_core.transports.sockjs import SockJSConnection
-from support.timing import SCALE, UNIT
 
 __all__ = ["CLIENT", "PAGE", "EchoServer", "goodbye"]
 
@@ -61,7 +61,7 @@ class EchoServer:
     """
 
     def __init__(self) -> None:
-        settings = {"sockjs_url": "/sockjs.min.js", "disconnect_delay": SCALE}
+        settings = {"sockjs_url": "/sockjs.min.js", "disconnect_delay": 2 * SCALE}
         beating = {**settings, "heartbeat_delay": 0.05 * SCALE}
         self._routers = [
             PushRouter(Echo, "/echo", settings),

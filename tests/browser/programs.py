@@ -1,4 +1,4 @@
-"""The programs that the tests start: the push server, Node, and the browser that Node drives. None outlives its test."""
+"""The programs that the tests start: the push server, Node, and the browser that it drives. None outlives the tests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from subprocess import PIPE
 from typing import IO, Any, Final
 
 from support.timing import UNIT
 
-__all__ = ["Chromium", "SethPusher", "ask_node", "needed"]
+__all__ = ["PATIENCE", "Chromium", "SethPusher", "ask_node"]
 
 HERE: Final = Path(__file__).parent
 PATIENCE: Final = 4 * UNIT
@@ -41,7 +41,7 @@ def needed(command: str, install: str) -> str:
 def node() -> str:
     """Where Node is; what the tests need of its packages is there, too, in the versions that package.json names."""
     install = "npm --prefix tests/browser install --no-package-lock"
-    path = needed("node", "apt-get install nodejs npm (20 or newer)")
+    path = needed("node", "apt-get install nodejs npm (it must be 20 or newer)")
     for name, version in json.loads((HERE / "package.json").read_text())["dependencies"].items():
         manifest = HERE / "node_modules" / name / "package.json"
         found = json.loads(manifest.read_text())["version"] if manifest.exists() else "missing"
@@ -55,24 +55,26 @@ def ask_node(about: Mapping[str, Any]) -> Any:
         [node(), HERE / "node.js"], input=json.dumps(about), capture_output=True, text=True, timeout=PATIENCE + UNIT
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
     return json.loads(done.stdout)
 
 
 class Program:
     """A program in a process of its own, ended when its ``with`` block is left."""
 
-    def __init__(self, *command: str | Path, speaks_on: str, **options: Any) -> None:
+    def __init__(self, *command: str | Path, stdin: int | None = None, speaks_on_stderr: bool = False) -> None:
         """Starts it.
 
         Args:
             command: The program and its arguments.
-            speaks_on: ``stdout`` or ``stderr``: where the lines come from that :meth:`line` gives.
-            options: For Popen.
+            stdin: As for Popen.
+            speaks_on_stderr: Whether the lines that :meth:`line` gives come from there, and not from stdout.
         """
-        self.process = subprocess.Popen(command, text=True, **{speaks_on: subprocess.PIPE}, **options)
+        stdout, stderr = (None, PIPE) if speaks_on_stderr else (PIPE, None)
+        self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, text=True)
+        pipe = self.process.stderr if speaks_on_stderr else self.process.stdout
+        assert pipe is not None
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, args=[getattr(self.process, speaks_on)], daemon=True)
+        self._reader = threading.Thread(target=self._read, args=[pipe], daemon=True)
         self._reader.start()
 
     def line(self) -> str:
@@ -89,17 +91,13 @@ class Program:
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self.end()
             self.process.wait(UNIT)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(UNIT)
-            raise
         finally:
+            self.process.kill()  # which does nothing to one that has ended
+            self.process.wait(UNIT)
             self._reader.join(UNIT)
 
     def _read(self, pipe: IO[str]) -> None:
@@ -120,13 +118,13 @@ class SethPusher(Program):
         # Should the tests be killed, it goes with them.
         leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         super().__init__(
-            *leash, sys.executable, "-m", "sethpusher_core", f"--port={port}", *flags, speaks_on="stderr"
+            *leash, sys.executable, "-m", "sethpusher_core", f"--port={port}", *flags, speaks_on_stderr=True
         )
         self._log: list[str] = []
         try:
             self.port = int(self._wait_for(r"listens on http://[^/]+:(\d+)/"))
         except BaseException:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise
 
     def stop(self) -> None:
@@ -151,14 +149,14 @@ class Chromium(Program):
     def __init__(self) -> None:
         install = "apt-get install chromium"
         chromium = needed(os.environ.get("CHROMIUM", "chromium"), install)
-        super().__init__(
-            node(), HERE / "chromium.js", chromium, str(PATIENCE), speaks_on="stdout", stdin=subprocess.PIPE
-        )
+        super().__init__(node(), HERE / "chromium.js", chromium, str(PATIENCE), stdin=PIPE)
         self._numbers = itertools.count()
         try:
-            self._browser = int(self.line())
+            first = self.line()
+            assert first, f"{chromium} does not start"
+            self._browser = int(first)
         except BaseException:
-            super().__exit__(None, None, None)
+            super().__exit__()
             raise
 
     def open(self, url: str, replace: Mapping[str, Path] | None = None) -> None:
@@ -179,13 +177,12 @@ class Chromium(Program):
     def end(self) -> None:
         """Asks the driver to end, and the browser with it."""
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
-            super().__exit__(kind, error, trace)
+            super().__exit__()
         finally:
             if self.process.returncode != 0:  # else the driver has seen the browser's end
                 with contextlib.suppress(ProcessLookupError):

@@ -8,7 +8,6 @@ from typing import Final
 import pytest
 from browser.echo import CLIENT, PAGE, EchoServer
 from browser.programs import Chromium, SethPusher
-
 from support.http import Http
 
 pytestmark = pytest.mark.browser
@@ -29,9 +28,7 @@ def publish(server: SethPusher, message: object) -> None:
         (False, ["--disabled-transports=websocket"], "eventsource"),  # the client uses no XHR in a page without origin
     ],
 )
-def test_the_example_page(
-    echo: EchoServer, chromium: Chromium, served: bool, flags: list[str], transport: str
-) -> None:
+def test_the_example_page(echo: EchoServer, chromium: Chromium, served: bool, flags: list[str], transport: str) -> None:
     page = f"http://127.0.0.1:{echo.port}/{PAGE.name}" if served else PAGE.as_uri()
     with SethPusher(*flags) as server:
         chromium.open(f"{page}?server=localhost:{server.port}", {CLIENT_URL: CLIENT / "sockjs.min.js"})

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import pytest
 from browser.echo import EchoServer, goodbye
 from browser.programs import PATIENCE, Chromium, ask_node
 
+from sethpusher_core.transports.http_session import QUIET_BEATS
+
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("logs")]
 
-IN_NODE: Final = ("websocket", "xhr-streaming", "xhr-polling", "eventsource")
-IN_CHROMIUM: Final = (*IN_NODE, "iframe-eventsource", "iframe-htmlfile", "iframe-xhr-polling", "jsonp-polling")
-SAME_ORIGIN_ONLY: Final = ("htmlfile",)
-"""What the client itself leaves out elsewhere."""
+IN_NODE: Final = ["websocket", "xhr-streaming", "xhr-polling", "eventsource"]
+IN_CHROMIUM: Final = [*IN_NODE, "iframe-eventsource", "iframe-htmlfile", "iframe-xhr-polling", "jsonp-polling"]
 
-ORIGINS: Final[dict[str, Callable[[EchoServer], str]]] = {
-    "same origin": lambda echo: f"http://127.0.0.1:{echo.port}",
-    "other port": lambda echo: f"http://127.0.0.1:{echo.other_port}",
-    "other host": lambda echo: f"http://localhost:{echo.other_port}",
+PAGES: Final[dict[str, Callable[[EchoServer], str]]] = {
+    "same origin": lambda echo: f"http://127.0.0.1:{echo.port}/page.html",
+    "other port": lambda echo: f"http://127.0.0.1:{echo.other_port}/page.html",
+    "other host": lambda echo: f"http://localhost:{echo.other_port}/page.html",
 }
-"""Where the page comes from. Clients always connect to 127.0.0.1 and the first port."""
+"""Where a page comes from. Clients always connect to 127.0.0.1 and the first port."""
+
+ONCE: Final = [
+    *(("Node", transport) for transport in IN_NODE),
+    *(("same origin", transport) for transport in IN_CHROMIUM),
+    ("same origin", "htmlfile"),  # the client leaves it out elsewhere
+]
+EVERYWHERE: Final = [
+    *ONCE,
+    *(("other port", transport) for transport in IN_CHROMIUM),
+    *(("other host", transport) for transport in IN_CHROMIUM),
+]
 
 AWKWARD: Final = [
     "a \0 null",
@@ -42,63 +53,56 @@ EVERY_CHARACTER: Final = [
 TEXTS: Final = [*AWKWARD, *EVERY_CHARACTER]
 CLOSE: Final = (4321, 'so "long", \u010dau \U0001f44b')
 
-Ask = Callable[[dict[str, Any]], Any]
+Converse = Callable[..., Any]
 
 
-def check_texts_and_close(ask: Ask, echo: EchoServer, transport: str) -> None:
-    seen = ask(about(echo, "echo", transport, texts=TEXTS, goodbye=goodbye(*CLOSE)))
-    assert seen["transport"] == transport
+@pytest.fixture
+def converse(place: str, transport: str, echo: EchoServer, request: pytest.FixtureRequest) -> Iterator[Converse]:
+    """Has a conversation with an endpoint of the echo server (see conversation.js) and gives what the client saw."""
+
+    def about(endpoint: str, texts: Sequence[str] = (), heartbeats: int = 0, goodbye: str | None = None) -> Any:
+        seen = ask(
+            {
+                "url": f"http://127.0.0.1:{echo.port}/{endpoint}",
+                "transport": transport,
+                "texts": texts,
+                "heartbeats": heartbeats,
+                "goodbye": goodbye,
+                "seconds": PATIENCE,
+            }
+        )
+        assert seen["transport"] == transport
+        return seen
+
+    if place == "Node":
+        ask = ask_node
+        yield about
+    else:
+        chromium: Chromium = request.getfixturevalue("chromium")
+        chromium.open(PAGES[place](echo))
+        ask = chromium.converse
+        yield about
+        assert chromium.complaints() == []
+
+
+@pytest.mark.parametrize(("place", "transport"), EVERYWHERE)
+def test_texts_and_the_close(converse: Converse) -> None:
+    seen = converse("echo", TEXTS, goodbye=goodbye(*CLOSE))
     for sent, came in zip(TEXTS, seen["texts"], strict=False):
         assert came == sent
     assert len(seen["texts"]) == len(TEXTS)
     assert (seen["code"], seen["reason"]) == CLOSE
 
 
-def check_heartbeats(ask: Ask, echo: EchoServer, transport: str) -> None:
-    """More of them than a streaming response brings before it ends and the client has to come back."""
-    seen = ask(about(echo, "beating", transport, texts=["here I am"], heartbeats=6, goodbye=goodbye(*CLOSE)))
+@pytest.mark.parametrize(("place", "transport"), EVERYWHERE)
+def test_a_close_before_anything_was_said(converse: Converse) -> None:
+    seen = converse("closed")
+    assert (seen["code"], seen["reason"]) == (3000, "Go away!")
+
+
+@pytest.mark.parametrize(("place", "transport"), ONCE)
+def test_more_heartbeats_than_one_streaming_response_brings(converse: Converse) -> None:
+    seen = converse("beating", ["here I am"], heartbeats=QUIET_BEATS + 2, goodbye=goodbye(*CLOSE))
+    assert seen["heartbeats"] >= QUIET_BEATS + 2
     assert seen["texts"] == ["here I am"]
-    assert seen["heartbeats"] >= 6
     assert (seen["code"], seen["reason"]) == CLOSE
-
-
-def check_close_at_once(ask: Ask, echo: EchoServer, transport: str) -> None:
-    seen = ask(about(echo, "closed", transport))
-    assert (seen["transport"], seen["code"], seen["reason"]) == (transport, 3000, "Go away!")
-
-
-CHECKS: Final = [check_texts_and_close, check_heartbeats, check_close_at_once]
-each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-
-
-def about(echo: EchoServer, endpoint: str, transport: str, **rest: Any) -> dict[str, Any]:
-    """What a conversation is about; see conversation.js."""
-    url = f"http://127.0.0.1:{echo.port}/{endpoint}"
-    plain = {"texts": [], "heartbeats": 0, "goodbye": None, "seconds": PATIENCE}
-    return {"url": url, "transport": transport, **plain, **rest}
-
-
-@each_check
-@pytest.mark.parametrize("transport", IN_NODE)
-def test_in_node(echo: EchoServer, transport: str, check: Callable[[Ask, EchoServer, str], None]) -> None:
-    check(ask_node, echo, transport)
-
-
-@each_check
-@pytest.mark.parametrize(
-    ("transport", "origin"),
-    [
-        *((transport, origin) for transport in IN_CHROMIUM for origin in ORIGINS),
-        *((transport, "same origin") for transport in SAME_ORIGIN_ONLY),
-    ],
-)
-def test_in_chromium(
-    echo: EchoServer,
-    chromium: Chromium,
-    transport: str,
-    origin: str,
-    check: Callable[[Ask, EchoServer, str], None],
-) -> None:
-    chromium.open(f"{ORIGINS[origin](echo)}/page.html")
-    check(chromium.converse, echo, transport)
-    assert chromium.complaints() == []

@@ -81,7 +81,7 @@ def tour() -> Iterator[tuple[str, list[str]]]:
 
 
 def without_ids(text: str) -> str:
-    return re.sub(r"[0-9a-f]{32}", "ID", text)
+    return re.sub(r"[0-9a-f]{12}-[0-9a-f]+", "ID", text)
 
 
 def test_the_tour_of_the_readme(tour: tuple[str, list[str]]) -> None:
@@ -142,6 +142,7 @@ def test_the_embedding_example() -> None:
                 assert json.load(answer) == {"shipped": "7"}
             assert json.loads(client.recv(WAIT))["message"] == {"order": "7", "state": "shipped"}
             program.send_signal(signal.SIGINT)
+            assert json.loads(client.recv(WAIT))["type"] == "reconnect"
             with pytest.raises(ConnectionClosed):
                 client.recv(WAIT)
             assert client.close_code == 3001

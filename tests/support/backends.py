@@ -47,11 +47,11 @@ class HeldBackend(MemoryBackend):
         self.heard: set[Address] = set()
         self.position: Position | None = None
 
-    async def subscribe(self, address: Address) -> Position | None:
+    async def subscribe(self, address: Address, positioned: bool = False) -> Position | None:
         assert address not in self.heard, f"{address} is heard already"
         await self._hold("subscribe", address)
         self.heard.add(address)
-        await super().subscribe(address)
+        await super().subscribe(address, positioned)
         return self.position
 
     async def unsubscribe(self, address: Address) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -42,6 +43,7 @@ __all__ = [
     "Stream",
     "WebSocket",
     "begin_poll",
+    "in_virtual_time",
     "new_session",
     "read_sse",
     "serving",
@@ -58,6 +60,35 @@ async def until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert loop.time() < deadline, f"waited in vain for this: {what}"
         await asyncio.sleep(0)
+
+
+class _Hasty(asyncio.SelectorEventLoop):
+    """A loop that jumps to its next timer instead of waiting for it. For tests without sockets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        select = self._selector.select  # type: ignore[attr-defined]
+
+        def jump(timeout: float | None) -> Any:
+            self._now += timeout or 0.0
+            return select(0)
+
+        self._selector.select = jump  # type: ignore[attr-defined]
+
+    def time(self) -> float:
+        return self._now
+
+
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Makes a plain test of an ``async`` one that has no sockets; its timers cost no time, and are exact."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with asyncio.Runner(loop_factory=_Hasty) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run
 
 
 def new_session(server: str = "000") -> str:

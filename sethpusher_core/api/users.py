@@ -1,0 +1,36 @@
+"""``/api/users/<subscriber_id>/``: messages to a user, whether the user is there, and an end to that."""
+
+from __future__ import annotations
+
+from ..addresses import Address
+from ..protocol import check_name
+from .publishing import PublishHandler
+
+__all__ = ["UserHandler"]
+
+
+class UserHandler(PublishHandler):
+    """One user, with all connections on all nodes."""
+
+    async def post(self, subscriber_id: str) -> None:
+        """Sends the body to all connections of the user."""
+        await self.publish(self._address(subscriber_id))
+
+    async def get(self, subscriber_id: str) -> None:
+        """Whether the user is online, and over how many connections."""
+        address = self._address(subscriber_id)
+        await self.server.access.authorize(self.identity, "presence", address)
+        connections = await self.server.census.count(address)
+        online = connections > 0
+        self.answer({"status": 200, "subscriber_id": subscriber_id, "online": online, "connections": connections})
+
+    async def delete(self, subscriber_id: str) -> None:
+        """Ends the user's connections with a code that says not to come back."""
+        address = self._address(subscriber_id)
+        await self.server.access.authorize(self.identity, "administer", address)
+        await self.server.disconnect_user(subscriber_id)
+        self.answer({"status": 200})
+
+    def _address(self, subscriber_id: str) -> Address:
+        check_name("subscriber_id", subscriber_id, self.server.settings.max_id_length)
+        return Address.user(subscriber_id)

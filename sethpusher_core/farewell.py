@@ -1,0 +1,45 @@
+"""Sending clients away without a stampede: each is told when to come back, and closed at its own moment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from . import errors
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["see_off"]
+
+AT_ONCE: Final = 100
+"""Clients closed before the loop turns, where no window spreads them."""
+
+
+async def see_off(connections: Iterable[Connection], window: float, return_window: float) -> None:
+    """Closes connections with code 3001 (come back), in random order.
+
+    Just before, each gets ``{"type": "reconnect", "after": seconds}`` with a moment of its own.
+
+    Args:
+        connections: Who is to go.
+        window: Seconds over which the closing is spread.
+        return_window: Seconds over which the coming back is spread.
+    """
+    leaving = list(connections)
+    random.shuffle(leaving)
+    begin = monotonic()
+    for place, connection in enumerate(leaving):
+        due = begin + window * place / len(leaving)
+        now = monotonic()
+        if due > now:
+            await asyncio.sleep(due - now)
+        elif place % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(0)
+        if not connection.closed:
+            after = random.uniform(0, return_window)  # noqa: S311 - spreads load, keeps no secret
+            connection.send({"type": "reconnect", "after": round(after, 3)})
+            connection.close(errors.SHUTDOWN)

@@ -1,0 +1,144 @@
+"""Reading channels back, and joining one where one left off: what was missed, whole and in order, or not at all.
+
+Everything up to the position at which a member joins comes from the history, everything after it from the fan-out. The
+two meet without a gap or an overlap because nothing runs between the last look at the position and the joining.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from . import errors
+from .addresses import Address
+from .backends.base import Backend, Position
+from .backends.capabilities import Stored, SupportsHistory, as_history
+from .errors import BackendError, RequestError
+from .hub import Local, Member
+from .publication import read_payload, with_position
+
+if TYPE_CHECKING:
+    from .interest import Interest
+    from .settings.rules import ChannelRules
+
+__all__ = ["History", "Recovered"]
+
+log = logging.getLogger("sethpusher.history")
+
+MAX_PAGE: Final = 1000
+"""Publications that one answer holds at the most."""
+TRIES: Final = 5
+"""How often the history is read again because something was published meanwhile."""
+
+
+class Recovered(NamedTuple):
+    """What was read back.
+
+    Attributes:
+        position: Where the channel stands; for a new member: where it joined.
+        whole: Whether nothing is missing after the position that was asked for. A new member that cannot have all
+            gets nothing.
+        envelopes: As clients read them, in the order asked for.
+    """
+
+    position: Position | None
+    whole: bool
+    envelopes: tuple[bytes, ...]
+
+
+class History:
+    """The histories of all channels, as clients and callers may read them."""
+
+    def __init__(self, rules: ChannelRules, interest: Interest) -> None:
+        """Makes one without a backend; :meth:`bind` names it.
+
+        Args:
+            rules: What holds in which channel.
+            interest: Where members come in.
+        """
+        self._rules = rules
+        self._interest = interest
+        self._backend: SupportsHistory | None = None
+
+    def bind(self, backend: Backend | None) -> None:
+        """Names the backend; None: nothing can be read (any more)."""
+        self._backend = as_history(backend)
+
+    async def read(
+        self, channel: str, *, since: Position | None = None, limit: int = 100, reverse: bool = False
+    ) -> Recovered:
+        """Reads publications back.
+
+        Args:
+            channel: The channel.
+            since: Only what is newer than this position (with ``reverse``: older).
+            limit: How many at the most (never more than MAX_PAGE); 0 asks for the position alone.
+            reverse: Newest first.
+
+        Raises:
+            RequestError: The channel keeps no history, or it cannot be read now.
+        """
+        backend = self._of(channel)
+        address = Address.channel(channel)
+        try:
+            page = await backend.read(address, since=since, limit=min(limit, MAX_PAGE), reverse=reverse)
+        except BackendError as error:
+            log.warning("the history of %s cannot be read: %s", channel, error)
+            raise RequestError(errors.UNAVAILABLE) from error
+        return Recovered(page.top, page.whole, tuple(_envelope(stored) for stored in page.stored))
+
+    async def recover_into(self, channel: str, member: Member, since: Position, admit: Callable[[], bool]) -> Recovered:
+        """Lets a member in and gives it what it missed; see :meth:`Interest.enter` for what the return promises.
+
+        Args:
+            channel: The channel.
+            member: The member.
+            since: The last position that the client knows.
+            admit: Asked at the last moment; the member stays out if it says no.
+
+        Raises:
+            RequestError: The channel keeps no history.
+            BackendError: The backend does not hear the channel, or cannot read its history now.
+        """
+        backend = self._of(channel)
+        limit = self._rules.rule_for(channel).history
+        local = await self._interest.hold(Address.channel(channel))
+        try:
+            missed = await _read_up_to_now(backend, local, since, limit)
+            # No await from here on.
+            position = local.position
+            if admit():
+                self._interest.join(local.address, member)
+            if missed is None or position is None:
+                return Recovered(position, False, ())
+            envelopes = [_envelope(stored) for stored in missed if stored.position.offset <= position.offset]
+            return Recovered(position, True, tuple(envelopes))
+        finally:
+            self._interest.release(local.address)
+
+    def _of(self, channel: str) -> SupportsHistory:
+        if not self._rules.rule_for(channel).history:
+            raise RequestError(errors.UNSUPPORTED, "This channel keeps no history.")
+        if self._backend is None:
+            raise RequestError(errors.UNAVAILABLE)
+        return self._backend
+
+
+async def _read_up_to_now(backend: SupportsHistory, local: Local, since: Position, limit: int) -> list[Stored] | None:
+    """All that was published after ``since`` up to where the node stands at the return; None if it cannot be had."""
+    missed: list[Stored] = []
+    for _ in range(TRIES):
+        last = missed[-1].position if missed else since
+        page = await backend.read(local.address, since=last, limit=limit + 1 - len(missed))
+        missed += page.stored
+        here = local.position
+        if not page.whole or len(missed) > limit or here is None or here.epoch != page.top.epoch:
+            return None
+        if page.top.offset >= here.offset:
+            return missed
+    return None
+
+
+def _envelope(stored: Stored) -> bytes:
+    return with_position(read_payload(stored.payload).envelope, stored.position)
