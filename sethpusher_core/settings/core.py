@@ -72,7 +72,7 @@ class CoreSettings:
     # Transports, and what is kept on disk.
     disabled_transports: tuple[str, ...] = setting((), help="Transports not offered, by their SockJS names.")
     sockjs_url: str = setting(
-        "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js",
+        "https://cdn.jsdelivr.net/npm/sockjs-client@1.6.1/dist/sockjs.min.js",
         help="The client that iframe transports load.",
     )
     state_dir: str | None = setting(None, help="The folder where plugins may keep files.")

@@ -24,7 +24,7 @@ from plugins_ux.installed import EXAMPLES, ROOT, Environment, project_of
 
 Install = Callable[..., Environment]
 
-NAMES = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
 HOOKS = {
     "auth_basic": {"authenticate"},
     "direct": {"authorize"},
@@ -68,16 +68,14 @@ def test_there_is_one_of_each_kind():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_distribution_of_one_small_module(name):
     folder, project = EXAMPLES / name, project_of(name)
-    assert {path.name for path in folder.iterdir() if path.name != "__pycache__"} == {
-        "README.md",
-        "pyproject.toml",
-        f"sethpusher_example_{name}.py",
-    }
+    [module] = folder.glob("*.py")
+    assert module.name == f"sethpusher_example_{name}.py"
+    assert (folder / project["readme"]).read_text().startswith(f"# {name}: ")
     assert project["dependencies"] == ["sethpusher-core>=1.0,<2"]
     [(point, target)] = project["entry-points"]["sethpusher"].items()
     assert point == name
-    assert target.partition(":")[0] == f"sethpusher_example_{name}"
-    assert lines_of_code(folder / f"sethpusher_example_{name}.py") < 40
+    assert target.partition(":")[0] == module.stem
+    assert lines_of_code(module) < 40
 
 
 def lines_of_code(path: Path) -> int:
@@ -546,7 +544,7 @@ def test_pip_installs_and_uninstalls_them(tmp_path):
 
     sources = tmp_path / "sources"  # copies: building leaves folders behind
     for name in NAMES:
-        shutil.copytree(EXAMPLES / name, sources / name)
+        shutil.copytree(EXAMPLES / name, sources / name, ignore=shutil.ignore_patterns("build", "*.egg-info"))
     shutil.copytree(ROOT / "sethpusher_core", sources / "core" / "sethpusher_core")
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, sources / "core")
