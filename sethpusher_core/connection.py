@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -66,6 +67,8 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_allowance",
+        "_counted_at",
         "_credentials",
         "_inbox",
         "_members",
@@ -95,6 +98,8 @@ class Connection:
         self._inbox: deque[str | bytes] | None = None
         self._task: asyncio.Task[None] | None = None
         self._opened = False
+        self._allowance = float(server.settings.message_rate)
+        self._counted_at = monotonic()
 
     # ------------------------------------------------------------------------------------------- for plugin authors
 
@@ -253,6 +258,8 @@ class Connection:
         message = ClientMessage({})
         try:
             message = ClientMessage.decode(text)
+            if not self._within_rate():
+                raise RequestError(errors.OVERLOADED)
             dispatch = self.server.hooks.dispatch
             handled = None if dispatch is None else await dispatch(self, message)
             if handled is None:
@@ -263,6 +270,20 @@ class Connection:
         except HookError as error:
             log.error("%s: %s", self.id, error, exc_info=error.__cause__)
             self._refuse(message, RequestError(errors.INTERNAL))
+
+    def _within_rate(self) -> bool:
+        """Takes one from the client's allowance, which fills up at ``message_rate`` per second."""
+        rate = self.server.settings.message_rate
+        if not rate:
+            return True
+        now = monotonic()
+        self._allowance = min(float(rate), self._allowance + (now - self._counted_at) * rate)
+        self._counted_at = now
+        if self._allowance < 1.0:
+            self.server.counts["messages_over_rate"] += 1
+            return False
+        self._allowance -= 1.0
+        return True
 
     def _refuse(self, message: ClientMessage, error: RequestError) -> None:
         if message.answered:

@@ -240,7 +240,7 @@ def _send(outlets: list[Outlet | None], frame: Frame, form: Form, channel: str, 
 def _cut_off(outlet: Outlet) -> None:
     try:
         outlet.cut(errors.FAILED)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the fault is logged already, and it must not reach the others
         outlet.closed = outlet.blocked = True
 
 

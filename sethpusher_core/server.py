@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
@@ -67,9 +68,11 @@ class PushServer:
         access: Who is calling, and what they may do.
         router: The SockJS endpoint.
         plugin_names: The active plugins, built-in ones aside.
+        reads_cookies: Whether an authenticator says (by an attribute of this name) that it reads cookies.
         backend_name: The backend that it runs on.
         node_id: Unique name of this node, new with each start; empty before.
         connections: Live connections by id.
+        counts: How often which limit was crossed.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class PushServer:
         if registry is None:
             order = order or tuple(name_of(plugin) for plugin in plugins)
             registry = with_builtins(PluginRegistry.of(plugins))
+        self.reads_cookies = any(getattr(plugin.plugin, "reads_cookies", False) for plugin in registry.plugins)
         self.plugin_names = tuple(plugin.name for plugin in registry.plugins if not plugin.builtin)
         self.hooks = Hooks.compile(
             registry,
@@ -111,6 +115,7 @@ class PushServer:
         self.access = Access(self.hooks, self.rules)
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
         self.connections: dict[str, Connection] = {}
+        self.counts: Counter[str] = Counter()
         self.node_id = ""
         memory = MemoryBounds(self.settings.history_total, self.settings.idempotency_window)
         self._component_settings = {"memory": memory, **(component_settings or {})}
@@ -123,12 +128,13 @@ class PushServer:
         self._last_connection = 0
         self._state = "not started"
         self._idle: asyncio.Event | None = None
-        self.router = PushRouter(
-            lambda session: PushSocket(self, session),
-            CONNECT_PREFIX,
-            self._router_settings(),
-            Budget(self.settings.outbound_limit, self.settings.outbound_total),
-        )
+        budget = Budget(self.settings.outbound_limit, self.settings.outbound_total)
+        try:
+            self.router = PushRouter(
+                lambda session: PushSocket(self, session), CONNECT_PREFIX, self._router_settings(), budget
+            )
+        except ValueError as error:
+            raise SettingsError(f"origins: {error}" if "origin" in str(error) else str(error)) from None
 
     def settings_of(self, plugin: str) -> Any:
         """The settings of a plugin that declares some, for plugins that are modules; None where there are none."""
@@ -340,10 +346,21 @@ class PushServer:
             "disabled_transports": settings.disabled_transports,
             "disconnect_delay": settings.disconnect_delay,
             "heartbeat_delay": settings.heartbeat_interval,
+            "max_body_size": settings.max_body_size,
             "max_message_size": settings.max_message_size,
+            "max_sessions": settings.max_sessions,
+            "origins": self._origins(),
+            "ping_interval": settings.ping_interval,
             "ping_timeout": settings.ping_timeout,
             "sockjs_url": settings.sockjs_url,
         }
+
+    def _origins(self) -> tuple[str, ...]:
+        """Whose pages may connect; where cookies say who is calling, other sites' pages must be named."""
+        origins = self.settings.origins
+        if "*" in origins and self.reads_cookies:
+            return tuple(origin for origin in origins if origin != "*")
+        return origins
 
     async def _publish_message(
         self, address: Address, message: Any, sender_id: str | None, idempotency_key: str | None

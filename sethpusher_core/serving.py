@@ -10,14 +10,16 @@ import resource
 import signal
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
+from tornado.netutil import bind_sockets, bind_unix_socket
 
 from ._version import __version__
 from .errors import SettingsError
+from .proxies import ProxiedServer, TrustedProxies
 from .server import PushServer
+from .settings.core import CoreSettings
 
 __all__ = ["run"]
 
@@ -40,11 +42,13 @@ def run(server: PushServer) -> None:
 
 
 async def _serve(server: PushServer) -> None:
-    sockets = _bind(server.settings.host, server.settings.port)
+    trusted = _trusted_proxies(server.settings.trusted_proxies)
+    sockets = _bind(server.settings)
     _raise_descriptor_limit()
     stop = _on_signals()
-    http = HTTPServer(
+    http = ProxiedServer(
         server.application(),
+        trusted=trusted,
         body_timeout=BODY_TIMEOUT,
         idle_connection_timeout=IDLE_TIMEOUT,
         max_body_size=server.settings.max_body_size,
@@ -61,12 +65,25 @@ async def _serve(server: PushServer) -> None:
     await stop.wait()
     log.info("stopping: %d connections are told to come back", len(server.connections))
     http.stop()
+    if server.settings.unix_socket is not None:
+        Path(server.settings.unix_socket).unlink(missing_ok=True)
     await server.stop()
     await http.close_all_connections()
     log.info("stopped")
 
 
-def _bind(host: str, port: int) -> list[socket.socket]:
+def _trusted_proxies(names: tuple[str, ...]) -> TrustedProxies:
+    try:
+        return TrustedProxies(names)
+    except ValueError as error:
+        hint = "write an address, a network such as 10.0.0.0/8, or unix"
+        raise SettingsError(f"trusted_proxies: {error}; {hint}") from None
+
+
+def _bind(settings: CoreSettings) -> list[socket.socket]:
+    host, port = settings.host, settings.port
+    if settings.unix_socket is not None:
+        return [_bind_unix(settings.unix_socket)]
     where = f"{host or '*'}:{port}"
     try:
         return bind_sockets(port, host or None, backlog=BACKLOG)
@@ -77,6 +94,21 @@ def _bind(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise SettingsError(f"cannot listen on {where}: {reason}; choose another with --port or --host") from None
+
+
+def _bind_unix(path: str) -> socket.socket:
+    """Listens on a unix socket; one that a dead server left behind is replaced, a live one is not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            pass
+        else:
+            raise SettingsError(f"unix_socket: a server listens on {path} already; stop it or choose another path")
+    try:
+        return bind_unix_socket(path, mode=0o660, backlog=BACKLOG)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"unix_socket: cannot listen on {path}: {error}") from None
 
 
 def _on_signals() -> asyncio.Event:
@@ -102,11 +134,18 @@ def _raise_descriptor_limit() -> None:
 
 
 def _say_hello(server: PushServer, sockets: Iterable[socket.socket]) -> None:
-    addresses = sorted({listener.getsockname()[:2] for listener in sockets})
+    internet = [listener for listener in sockets if listener.family != socket.AF_UNIX]
+    addresses = sorted({listener.getsockname()[:2] for listener in internet})
+    if server.settings.unix_socket is not None:
+        log.info("seth-pusher %s listens on unix:%s", __version__, server.settings.unix_socket)
     for host, port in addresses:
         log.info("seth-pusher %s listens on http://%s:%d/", __version__, f"[{host}]" if ":" in host else host, port)
     plugins = ", ".join(name for name in server.plugin_names) or "none"
     log.info("backend: %s; plugins: %s", server.backend_name, plugins)
+    if server.reads_cookies and "*" in server.settings.origins:
+        log.info(
+            "an authenticator reads cookies, so pages of other sites may not connect: name those that may in origins"
+        )
     if server.settings.debug:
         log.info("debug pages are served under /debug/")
     if server.hooks.authenticate is None and any(_reachable(host) for host, _ in addresses):

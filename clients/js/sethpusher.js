@@ -62,7 +62,7 @@ class Subscription {
     this.recoverable = this.#known = true;
     this.#why = {};
     this.tell("subscribed", answer);
-    this.#goOn(answer.position, ack.publications ?? [], loss);
+    this.#goOn(answer.position, [...(ack.publications ?? []), ...this.#held.splice(0)], loss);
     this.first.resolve(answer);
   }
 
@@ -82,7 +82,7 @@ class Subscription {
     if (reason === "dropped" && this.position) {
       this.#joinAnew({ reason, count });
     } else {
-      this.#goOn(positionIn(where), [], { reason, count });
+      this.#goOn(positionIn(where), this.#held.splice(0), { reason, count });
     }
   }
 
@@ -107,38 +107,50 @@ class Subscription {
     this.join();
   }
 
-  /** Gives out what was recovered and what was held back, and goes on from `to`. `loss` says why something lacks. */
-  #goOn(to, recovered, loss) {
-    const from = this.position;
-    if (loss) {
-      this.tell("gap", { ...loss, from, to });
+  /** Gives out what came, and goes on from `to`. Whatever is missing before either is told, and why: `loss`. */
+  #goOn(to, came, loss) {
+    let told = false;
+    const tellGap = (end) => {
+      told = true;
+      this.tell("gap", { reason: "unrecovered", ...loss, from: this.position, to: end });
+    };
+    if (loss && !to) {
+      tellGap(to);
     }
-    for (const publication of [...recovered, ...this.#held.splice(0)]) {
+    for (const publication of came) {
+      if (this.#isBeyondHole(publication)) {
+        tellGap({ epoch: publication.epoch, offset: publication.offset - 1 });
+      }
       this.#deliver(publication);
     }
     const here = this.position;
-    if (to && to.epoch === here?.epoch && to.offset <= here.offset) {
-      return;
+    if (to && here && (to.epoch !== here.epoch || to.offset > here.offset)) {
+      tellGap(to);
+      this.#own.clear();
+    } else if (to && here) {
+      to = here;
     }
-    if (from && !loss) { // all was promised, and it was not all
-      this.tell("gap", { reason: "unrecovered", from: here, to });
+    if (loss && !told) {
+      tellGap(to);
     }
-    this.#own.clear();
     this.position = to;
   }
 
   #drain() {
     while (this.state === JOINED && this.#held.length > 0) {
-      const { epoch, offset } = this.#held[0];
-      const here = this.position;
-      if (offset !== undefined && here && (epoch !== here.epoch || offset > here.offset + 1)) {
-        if (this.#silent === 0) { // else an own publication may turn out to fill the hole
-          this.#joinAnew({ reason: "hole" });
-        }
-        return;
+      if (!this.#isBeyondHole(this.#held[0])) {
+        this.#deliver(this.#held.shift());
+      } else if (this.#silent > 0) {
+        return; // an own publication may turn out to fill the hole
+      } else {
+        this.#joinAnew({ reason: "hole" });
       }
-      this.#deliver(this.#held.shift());
     }
+  }
+
+  #isBeyondHole({ epoch, offset }) {
+    const here = this.position;
+    return offset !== undefined && here !== null && (epoch !== here.epoch || offset > here.offset + 1);
   }
 
   #deliver(publication) {
@@ -387,8 +399,8 @@ export class SethPusher {
     link.heard = false;
     this.#later(link, this.#options.pingInterval, () => {
       if (!link.heard) {
-        const silent = ({ code }) => code === "timeout" && this.#end(link, { code: 1006, reason: "no answer to a ping" });
-        this.#ask(link, { type: "ping" }, nothing, silent);
+        const silent = { code: 1006, reason: "no answer to a ping" };
+        this.#ask(link, { type: "ping" }, nothing, ({ code }) => code === "timeout" && this.#end(link, silent));
       }
       this.#beat(link);
     });
@@ -425,7 +437,7 @@ export class SethPusher {
     subscription.state = JOINING;
     this.#ask(
       this.#link,
-      { type: "subscribe", channel, recover, info },
+      { type: "subscribe", channel, recover, info: info ?? undefined },
       (ack) => subscription.state === JOINING && subscription.joined(ack),
       (error) => subscription.state === JOINING && failed(error),
     );

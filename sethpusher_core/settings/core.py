@@ -20,6 +20,13 @@ class CoreSettings:
     # Where it listens, and what it says.
     host: str = setting("127.0.0.1", help="The address to listen on; 0.0.0.0 listens on all.")
     port: int = setting(8080, minimum=0, maximum=65535, help="The port to listen on; 0 takes a free one.")
+    unix_socket: str | None = setting(None, help="Listen on this unix socket instead, for a proxy on this machine.")
+    trusted_proxies: tuple[str, ...] = setting(
+        (), help='Addresses or networks ("unix": of the unix socket) whose X-Forwarded-For and -Proto are believed.'
+    )
+    origins: tuple[str, ...] = setting(
+        ("*",), help="Whose pages may connect: *, https://example.com, https://*.example.com; empty: only our own."
+    )
     debug: bool = setting(False, help="Serve the pages under /debug/, and log more.")
     logging: Literal["debug", "info", "warning", "error", "none"] = setting(
         "info", help="The least level that is logged."
@@ -48,6 +55,11 @@ class CoreSettings:
     max_body_size: Size = setting("1MiB", minimum="1B", help="The largest body of an HTTP request.")
     max_channel_length: int = setting(255, minimum=1, help="The longest channel name, in characters.")
     max_id_length: int = setting(255, minimum=1, help="The longest subscriber_id, in characters.")
+    max_sessions: int = setting(0, minimum=0, help="Clients at once; 0 takes what the limit of open files allows.")
+    max_sessions_per_ip: int = setting(0, minimum=0, help="Clients at once from one address; 0 sets no such bound.")
+    message_rate: int = setting(
+        100, minimum=0, help="Messages per second that a client may send, and as many at once; 0 sets no bound."
+    )
     max_subscriptions: int = setting(1000, minimum=1, help="Channels that one connection may be subscribed to.")
     announce_max_members: int = setting(
         1000, minimum=0, help="Above this many members on a node a channel's notices are paused."

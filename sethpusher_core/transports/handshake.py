@@ -84,6 +84,8 @@ class _Handshake(HTTPMessageDelegate):
             return None
         credentials = self._credentials(start_line, headers)
         stream = self._connection.detach()
+        if stream.closed():  # it went right after its request
+            return None
         WebSocketSession(self._router, self._form, stream).start(accept_key(key), credentials)
         return None
 

@@ -180,18 +180,24 @@ class WebSocketSession(StreamSession):
         """See :class:`StreamSession`."""
         if self.closed and self._wire.close_rcvd is not None:
             self._stream.close()
+        elif self._wire.eof_sent:
+            self._send_eof()
 
     def _send_eof(self) -> None:
-        """Closes our half after a failure: the peer, seeing the end, closes the rest (RFC 6455, section 7.1.7).
+        """Closes our half after a failure, behind what waits: the peer then closes the rest (RFC 6455, section 7.1.7).
 
-        Closing all of it at once could destroy the close frame on its way. Where frames wait, or TLS has no halves, the
-        time is left to CLOSE_TIMEOUT.
+        Closing all of it at once could destroy the close frame on its way, if bytes have come that nobody has read; but
+        TLS has no halves.
         """
-        if self._is_plain and not self._writing and not self.waiting:
-            try:
-                self._stream.socket.shutdown(socket.SHUT_WR)
-            except (OSError, AttributeError):  # gone
-                self._stream.close()
+        if self._writing or self.waiting:
+            return  # :meth:`_drained` comes back
+        if not self._is_plain:
+            self._stream.close()
+            return
+        try:
+            self._stream.socket.shutdown(socket.SHUT_WR)
+        except (OSError, AttributeError):  # gone
+            self._stream.close()
 
     def _stream_closed(self) -> None:
         if self._closer is not None:

@@ -80,15 +80,17 @@ def test_a_distribution_of_one_small_module(name):
 
 def lines_of_code(path: Path) -> int:
     """Lines with code on them: neither blank, nor comment, nor docstring."""
-    beside = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    silent = {tokenize.COMMENT, tokenize.NL}
+    between = {tokenize.ENCODING, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     lines: set[int] = set()
+    begins = True  # a statement; a text that does so is a docstring
     with path.open("rb") as file:
-        begins = True
         for token in tokenize.tokenize(file.readline):
-            docstring = token.type == tokenize.STRING and begins
-            if token.type not in beside and token.type != tokenize.ENCODING and not docstring:
+            if token.type in silent:
+                continue
+            if token.type not in between and not (token.type == tokenize.STRING and begins):
                 lines.update(range(token.start[0], token.end[0] + 1))
-            begins = token.type in beside or token.type == tokenize.ENCODING
+            begins = token.type in between
     return len(lines)
 
 

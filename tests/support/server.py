@@ -91,12 +91,17 @@ class RunningServer:
     async def _finish(self) -> None:
         self._listener.stop()
         push = self.push
-        await _until(lambda: not push.connections and not push.router.sessions, f"leave: {push.connections}")
-        await _until(lambda: not list(push.hub), "leave their channels")
+        await _until(lambda: not self._on_websockets(), "clients on websockets leave")
+        await push.stop()  # ends sessions by polling, which would wait for their clients to come back
+        await _until(lambda: not push.connections and not push.router.sessions, "connections end")
+        await _until(lambda: not list(push.hub), "channels are left")
         assert push.router.budget.used == 0, "bytes of clients that have gone are on the account"
-        await push.stop()
         await self._listener.close_all_connections()
         await _until(lambda: len(asyncio.all_tasks()) == 1, f"end: {asyncio.all_tasks()}")
+
+    def _on_websockets(self) -> list[str]:
+        connections = self.push.connections.values()
+        return [connection.id for connection in connections if connection.transport.endswith("websocket")]
 
     def _end_loop(self) -> None:
         gc.collect()  # so that exceptions that nobody took are logged while the log is watched

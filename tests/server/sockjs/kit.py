@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from support.timing import UNIT
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
@@ -32,7 +33,6 @@ from sethpusher_core.transports.outlet import Budget
 from sethpusher_core.transports.router import PushRouter
 from sethpusher_core.transports.session import Session
 from sethpusher_core.transports.sockjs import SockJSConnection
-from support.timing import UNIT
 
 __all__ = [
     "Answer",

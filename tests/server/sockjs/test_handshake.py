@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from server.sockjs.kit import Http, WebSocket, masked, serving, until
-from websockets.frames import Opcode
-
 from support.loops import in_loop
+from websockets.frames import Opcode
 
 GOOD = {
     "Upgrade": "websocket",
@@ -131,12 +131,22 @@ async def test_a_handshake_and_its_end_in_one_piece() -> None:
             http.ask("GET", BARE, headers=GOOD, body=masked(Opcode.TEXT, b"x") + masked(Opcode.CLOSE, b"\x03\xe8"))
             assert (await http.head()).status == 101
             assert await http.reader.read() == b"\x81\x01x\x88\x02\x03\xe8"
-        async with Http.connect(served.port) as http:
-            http.ask("GET", BARE, headers=GOOD)
-            http.writer.write_eof()
-            assert (await http.head()).status == 101
-            assert await http.ended()
-        await until(lambda: [connection.ended for connection in served.made] == [1000, 1006], "all are told")
+        await until(lambda: served.last.ended == 1000, "the application is told")
+
+
+@in_loop
+async def test_a_client_that_goes_right_after_its_handshake() -> None:
+    async with serving() as served:
+        for number in range(20):
+            async with Http.connect(served.port) as http:
+                http.ask("GET", BARE, headers=GOOD)
+                if number % 3:
+                    await asyncio.sleep(0)
+                if number % 2:
+                    http.writer.write_eof()
+                    await http.reader.read()
+        await until(lambda: not served.router.sessions, "all leave")
+        assert all(connection.ended == 1006 for connection in served.made)
 
 
 class Reading:

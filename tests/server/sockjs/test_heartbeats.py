@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from server.sockjs.kit import Channel, Stream, WebSocket, in_virtual_time, new_session, serving, until
+from support.loops import in_loop
+from support.timing import SCALE
 
 from sethpusher_core.transports.http_session import QUIET_BEATS
 from sethpusher_core.transports.outlet import Budget
 from sethpusher_core.transports.wheel import Wheel
-from support.loops import in_loop
-from support.timing import SCALE
 
 BEAT = 0.05 * SCALE
 NEVER = 3600.0
@@ -66,28 +66,32 @@ async def test_a_client_that_sends_lives() -> None:
 @in_loop
 async def test_a_dead_stream_is_found() -> None:
     """Its kernel takes heartbeats for hours, but nobody comes back."""
-    async with serving(heartbeat_delay=BEAT, disconnect_delay=BEAT) as served:
-        async with Stream.open(served.port, new_session(), "xhr_streaming") as stream:
-            assert await stream.packet() == "o"
-            stream.writer.transport.pause_reading()
-            await until(lambda: served.last.ended is not None, "it is found")
-            assert served.last.ended == 1006
-            assert not len(served.router.http_sessions)
+    async with (
+        serving(heartbeat_delay=BEAT, disconnect_delay=BEAT) as served,
+        Stream.open(served.port, new_session(), "xhr_streaming") as stream,
+    ):
+        assert await stream.packet() == "o"
+        stream.writer.transport.pause_reading()
+        await until(lambda: served.last.ended is not None, "it is found")
+        assert served.last.ended == 1006
+        assert not len(served.router.http_sessions)
 
 
 @in_loop
 async def test_a_stream_whose_reader_has_stopped_is_found() -> None:
     """Where the channel drops rather than disconnects, only the heartbeat can see it."""
-    async with serving(heartbeat_delay=BEAT, budget=Budget(2**18), response_limit=2**25) as served:
-        async with Stream.open(served.port, new_session(), "eventsource") as stream:
-            assert await stream.packet() == "o"
-            stream.writer.transport.pause_reading()
-            channel = Channel([served.last.session], "drop_oldest")
-            while not served.last.ended:
-                channel.publish('"' + "x" * 20_000 + '"')
-                await asyncio.sleep(0)
-            assert served.last.ended == 3003
-            assert served.router.budget.used == 0
+    async with (
+        serving(heartbeat_delay=BEAT, budget=Budget(2**18), response_limit=2**25) as served,
+        Stream.open(served.port, new_session(), "eventsource") as stream,
+    ):
+        assert await stream.packet() == "o"
+        stream.writer.transport.pause_reading()
+        channel = Channel([served.last.session], "drop_oldest")
+        while not served.last.ended:
+            channel.publish('"' + "x" * 20_000 + '"')
+            await asyncio.sleep(0)
+        assert served.last.ended == 3003
+        assert served.router.budget.used == 0
 
 
 @in_loop
@@ -108,64 +112,71 @@ async def test_a_framed_websocket_has_heartbeats_and_pings_and_a_bare_one_pings(
 @in_loop
 async def test_a_websocket_that_answers_no_ping_is_ended(path: str) -> None:
     timeout = 4 * BEAT
-    async with serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=timeout) as served:
-        async with WebSocket.connect(served, path) as dead, WebSocket.connect(served, path) as live:
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            while served.made[0].ended is None:
-                await live._receive()  # which answers pings
-            assert served.made[0].ended == 3003
-            assert timeout < loop.time() - began < timeout + BEAT + 1.0 * SCALE
-            assert served.made[1].ended is None
-            while await dead.receive() in ("o", 'c[3003,"no answer to a ping"]'):
-                pass
-            assert await dead.closed() == (3003, "no answer to a ping"), "if it lives after all, it is told why"
+    async with (
+        serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=timeout) as served,
+        WebSocket.connect(served, path) as dead,
+        WebSocket.connect(served, path) as live,
+    ):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while served.made[0].ended is None:
+            await live._receive()  # which answers pings
+        assert served.made[0].ended == 3003
+        assert timeout < loop.time() - began < timeout + BEAT + 1.0 * SCALE
+        assert served.made[1].ended is None
+        while await dead.receive() in ("o", 'c[3003,"no answer to a ping"]'):
+            pass
+        assert await dead.closed() == (3003, "no answer to a ping"), "if it lives after all, it is told why"
 
 
 @in_loop
 async def test_a_websocket_that_reads_slowly_but_reads_lives() -> None:
     timeout = 10 * BEAT
-    async with serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=timeout, budget=Budget(2**26)) as served:
-        async with WebSocket.connect(served, buffer=2**17) as ws:
-            await ws.opened()
-            session = served.last.session
-            session.send_message("x" * 2**25)
-            assert session.blocked
-            got = 0
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            while loop.time() - began < 2 * timeout + 4 * BEAT:  # and still the same message
-                got += len(await ws.reader.read(2**14))
-                await asyncio.sleep(BEAT / 50)
-            assert served.last.ended is None
-            assert session.blocked, f"too fast a reader: {got}"
+    async with (
+        serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=timeout, budget=Budget(2**26)) as served,
+        WebSocket.connect(served, buffer=2**17) as ws,
+    ):
+        await ws.opened()
+        session = served.last.session
+        session.send_message("x" * 2**25)
+        assert session.blocked
+        got = 0
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while loop.time() - began < 2 * timeout + 4 * BEAT:  # and still the same message
+            got += len(await ws.reader.read(2**14))
+            await asyncio.sleep(BEAT / 50)
+        assert served.last.ended is None
+        assert session.blocked, f"too fast a reader: {got}"
 
 
 @in_loop
 async def test_a_websocket_that_stops_reading_is_ended_by_the_ping() -> None:
-    async with serving(
-        heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=2 * BEAT, budget=Budget(2**18)
-    ) as served:
-        async with WebSocket.connect(served, buffer=4096) as ws:
-            await ws.opened()
-            channel = Channel([served.last.session], "drop_newest")
-            while not served.last.ended:
-                channel.publish('"' + "x" * 20_000 + '"')
-                await asyncio.sleep(0)
-            assert served.last.ended == 3003
+    async with (
+        serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=2 * BEAT, budget=Budget(2**18)) as served,
+        WebSocket.connect(served, buffer=4096) as ws,
+    ):
+        await ws.opened()
+        channel = Channel([served.last.session], "drop_newest")
+        while not served.last.ended:
+            channel.publish('"' + "x" * 20_000 + '"')
+            await asyncio.sleep(0)
+        assert served.last.ended == 3003
 
 
 @in_loop
 async def test_a_websocket_that_the_application_does_not_read_from_is_not_blamed() -> None:
-    async with serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=BEAT) as served:
-        async with WebSocket.connect(served, "/echo/websocket") as ws:
-            served.last.session.pause()
-            while ws.pings < 8:
-                await ws._receive()
-            assert served.last.ended is None
-            served.last.session.resume()
-            ws.text("still here")
-            assert await ws.receive() == "still here"
+    async with (
+        serving(heartbeat_delay=NEVER, ping_interval=BEAT, ping_timeout=BEAT) as served,
+        WebSocket.connect(served, "/echo/websocket") as ws,
+    ):
+        served.last.session.pause()
+        while ws.pings < 8:
+            await ws._receive()
+        assert served.last.ended is None
+        served.last.session.resume()
+        ws.text("still here")
+        assert await ws.receive() == "still here"
 
 
 # --------------------------------------------------------------------------------------------------------- the wheel

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 from server.sockjs.kit import Http, Served, WebSocket, new_session, serving
+from support.loops import in_loop
 from tornado.httputil import HTTPHeaders
 
 from sethpusher_core.transports.origins import OriginPolicy
-from support.loops import in_loop
 
 GOOD = "https://app.example.com"
 LISTED = [GOOD, "*.example.org", "http://*.dev.example.net:8080", "plain.example"]
@@ -104,7 +104,9 @@ def test_null_can_be_listed() -> None:
     assert OriginPolicy(["null"]).admits(headers_of({"Origin": "null"}))
 
 
-@pytest.mark.parametrize("entry", ["", "https://", "https://a b", "*.*.example.com", "a*.example.com", "https://x/path"])
+@pytest.mark.parametrize(
+    "entry", ["", "https://", "https://a b", "*.*.example.com", "a*.example.com", "https://x/path"]
+)
 def test_a_wrong_entry_is_refused(entry: str) -> None:
     with pytest.raises(ValueError, match="not an origin"):
         OriginPolicy([entry])

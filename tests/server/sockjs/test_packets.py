@@ -27,7 +27,11 @@ def test_an_array_is_json_that_browsers_do_not_mangle(messages: list[str]) -> No
     assert packet[:1] == b"a"
     assert json.loads(packet[1:]) == messages
     text = packet.decode()
-    assert not any(character < " " or "\u2028" <= character <= "\u202f" or character > "\uffef" for character in text if character <= "\uffff")
+    assert not any(
+        character < " " or "\u2028" <= character <= "\u202f" or character > "\uffef"
+        for character in text
+        if character <= "\uffff"
+    )
 
 
 @given(st.integers(), st.text())

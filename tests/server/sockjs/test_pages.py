@@ -6,7 +6,6 @@ import re
 
 import pytest
 from server.sockjs.kit import Http, new_session, serving
-
 from support.loops import in_loop
 
 NOT_CACHED = "no-store, no-cache, no-transform, must-revalidate, max-age=0"
@@ -83,7 +82,9 @@ async def test_info_tells_what_is_switched_off() -> None:
         assert (info["websocket"], info["cookie_needed"]) == (False, True)
 
 
-@pytest.mark.parametrize("path", ["/iframe.html", "/iframe-1.6.1.html", "/iframe-.html", "/iframe-0.1-dirty.2.html?t=1"])
+@pytest.mark.parametrize(
+    "path", ["/iframe.html", "/iframe-1.6.1.html", "/iframe-.html", "/iframe-0.1-dirty.2.html?t=1"]
+)
 @in_loop
 async def test_iframe_page(path: str) -> None:
     async with serving(sockjs_url='/js/sockjs.js?a="b"&c=<d>') as served:

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 from server.sockjs.kit import Channel, Echo, Http, Served, begin_poll, new_session, serving
+from support.loops import in_loop
 
 from sethpusher_core.transports.outlet import Budget
-from support.loops import in_loop
 
 NOT_CACHED = "no-store, no-cache, no-transform, must-revalidate, max-age=0"
 AWKWARD = [

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from server.sockjs.kit import Echo, WebSocket, new_session, serving
 from sockjs.tornado import SockJSRouter
+from support.loops import in_loop
 from tornado.web import Application
 
 from sethpusher_core.transports.router import DEFAULT_SETTINGS, RESERVED_FILES, PushRouter
-from support.loops import in_loop
 
 PATHS = {
     "websocket": ["/echo/a/b/websocket"],

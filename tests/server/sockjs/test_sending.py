@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 from server.sockjs.kit import Echo, Http, Served, begin_poll, new_session, serving, until
+from support.loops import in_loop
 
 from sethpusher_core.transports.sending import MAX_MESSAGES
-from support.loops import in_loop
 
 BROKEN = "Broken JSON encoding."
 EXPECTED = "Payload expected."
@@ -103,9 +103,7 @@ async def test_a_form_without_payload(body: bytes) -> None:
     async with serving() as served:
         session = new_session()
         await served.poll(session)
-        answer = await served.post(
-            f"{session}/jsonp_send", body, {"Content-Type": "application/x-www-form-urlencoded"}
-        )
+        answer = await served.post(f"{session}/jsonp_send", body, {"Content-Type": "application/x-www-form-urlencoded"})
         assert (answer.status, answer.text) == (500, EXPECTED)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from server.sockjs.kit import Echo, Http, Stream, begin_poll, new_session, serving, until
+from support.loops import in_loop
+from support.timing import SCALE
 
 from sethpusher_core.transports.http_session import HttpSession, Receiver
 from sethpusher_core.transports.router import PushRouter
-from support.loops import in_loop
-from support.timing import SCALE
 
 SHORT = 0.1 * SCALE
 
@@ -308,8 +308,9 @@ async def test_10_000_abandoned_sessions_leave_nothing_and_do_not_hold_the_loop(
 
 
 def _credentials() -> Any:
-    from sethpusher_core.identity import Credentials
     from tornado.httputil import HTTPHeaders
+
+    from sethpusher_core.identity import Credentials
 
     return Credentials(
         purpose="connection", transport="xhr", remote_ip="127.0.0.1", method="POST", uri="/", headers=HTTPHeaders()

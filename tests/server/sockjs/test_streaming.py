@@ -9,10 +9,10 @@ import socket
 import pytest
 from server.sockjs.kit import Channel, Http, Stream, new_session, serving, until
 from server.sockjs.test_polling import AWKWARD, NOT_CACHED, Talker
-
-from sethpusher_core.transports.outlet import Budget
 from support.loops import in_loop
 from support.timing import SCALE
+
+from sethpusher_core.transports.outlet import Budget
 
 TRANSPORTS = ["xhr_streaming", "eventsource", "htmlfile"]
 each = pytest.mark.parametrize("transport", TRANSPORTS)
@@ -119,9 +119,7 @@ async def test_http_1_0_ends_with_the_connection(transport: str) -> None:
     """Whatever the client wishes: its only sign of a response's end."""
     async with serving(Talker) as served, Http.connect(served.port) as http:
         method = "POST" if transport == "xhr_streaming" else "GET"
-        http.ask(
-            method, f"{new_session()}/{transport}?c=cb", headers={"Connection": "keep-alive"}, version="HTTP/1.0"
-        )
+        http.ask(method, f"{new_session()}/{transport}?c=cb", headers={"Connection": "keep-alive"}, version="HTTP/1.0")
         answer = await http.answer()
         assert not {"content-length", "transfer-encoding"} & answer.headers.keys()
         assert "3000" in answer.text
@@ -167,54 +165,56 @@ async def test_a_reader_that_stops_and_reads_on_misses_nothing(transport: str) -
 @each
 @in_loop
 async def test_a_reader_that_stops_is_cut_and_costs_the_others_nothing(transport: str) -> None:
-    async with serving(budget=Budget(limit=2**18), disconnect_delay=0.1 * SCALE, response_limit=2**26) as served:
-        async with (
-            Stream.open(served.port, new_session(), transport) as slow,
-            Stream.open(served.port, new_session(), transport) as quick,
-        ):
-            assert [await slow.packet(), await quick.packet()] == ["o", "o"]
-            slow.writer.transport.pause_reading()
-            line = slow.writer.get_extra_info("socket")
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sessions = [connection.session for connection in served.made]
-            channel = Channel(sessions)
-            sent = 0
-            while not sessions[0].closed:
-                assert sent < 1500, "30 MB and not cut"
-                channel.publish(f'"{sent:0{20_000}}"')
-                assert json.loads((await quick.packet())[1:]) == [f'"{sent:0{20_000}}"']
-                sent += 1
-                assert served.router.budget.used <= 2**18 + 50_000
-            assert served.router.budget.cut == 1
-            await until(lambda: served.made[0].ended == 3002, "the application is told")
-            # It never reads again, so after disconnect_delay its connection is cut, too.
-            await until(lambda: len(served.router.http_sessions) == 1, "it is forgotten")
-            assert served.made[1].ended is None
-            assert served.http is not None
-            await until(lambda: len(served.http._connections) == 1, "its connection is cut")  # type: ignore[union-attr]
+    async with (
+        serving(budget=Budget(limit=2**18), disconnect_delay=0.1 * SCALE, response_limit=2**26) as served,
+        Stream.open(served.port, new_session(), transport) as slow,
+        Stream.open(served.port, new_session(), transport) as quick,
+    ):
+        assert [await slow.packet(), await quick.packet()] == ["o", "o"]
+        slow.writer.transport.pause_reading()
+        line = slow.writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sessions = [connection.session for connection in served.made]
+        channel = Channel(sessions)
+        sent = 0
+        while not sessions[0].closed:
+            assert sent < 1500, "30 MB and not cut"
+            channel.publish(f'"{sent:0{20_000}}"')
+            assert json.loads((await quick.packet())[1:]) == [f'"{sent:0{20_000}}"']
+            sent += 1
+            assert served.router.budget.used <= 2**18 + 50_000
+        assert served.router.budget.cut == 1
+        await until(lambda: served.made[0].ended == 3002, "the application is told")
+        # It never reads again, so after disconnect_delay its connection is cut, too.
+        await until(lambda: len(served.router.http_sessions) == 1, "it is forgotten")
+        assert served.made[1].ended is None
+        assert served.http is not None
+        await until(lambda: len(served.http._connections) == 1, "its connection is cut")  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("on_slow", ["drop_oldest", "drop_newest"])
 @in_loop
 async def test_a_slow_reader_is_told_what_was_dropped(on_slow: str) -> None:
-    async with serving(budget=Budget(limit=2**18), response_limit=2**25) as served:
-        async with Stream.open(served.port, new_session(), "xhr_streaming") as stream:
-            assert await stream.packet() == "o"
-            stream.writer.transport.pause_reading()
-            channel = Channel([served.last.session], on_slow)
-            count = 0
-            while served.router.budget.dropped < 50:
-                channel.publish(f'{{"n":{count},"p":"{"x" * 20_000}"}}')
-                count += 1
-                await asyncio.sleep(0)
-            stream.writer.transport.resume_reading()
-            numbers: list[int] = []
-            while True:
-                messages = [json.loads(message) for message in json.loads((await stream.packet())[1:])]
-                numbers += [message["n"] for message in messages if "n" in message]
-                if "type" in messages[-1]:
-                    break
-            assert messages[-1] == {"type": "dropped", "channel": "news", "count": served.router.budget.dropped}
-            assert len(numbers) + served.router.budget.dropped == count
-            assert numbers == sorted(numbers)
-            assert (numbers[-1] == count - 1) is (on_slow == "drop_oldest")
+    async with (
+        serving(budget=Budget(limit=2**18), response_limit=2**25) as served,
+        Stream.open(served.port, new_session(), "xhr_streaming") as stream,
+    ):
+        assert await stream.packet() == "o"
+        stream.writer.transport.pause_reading()
+        channel = Channel([served.last.session], on_slow)
+        count = 0
+        while served.router.budget.dropped < 50:
+            channel.publish(f'{{"n":{count},"p":"{"x" * 20_000}"}}')
+            count += 1
+            await asyncio.sleep(0)
+        stream.writer.transport.resume_reading()
+        numbers: list[int] = []
+        while True:
+            messages = [json.loads(message) for message in json.loads((await stream.packet())[1:])]
+            numbers += [message["n"] for message in messages if "n" in message]
+            if "type" in messages[-1]:
+                break
+        assert messages[-1] == {"type": "dropped", "channel": "news", "count": served.router.budget.dropped}
+        assert len(numbers) + served.router.budget.dropped == count
+        assert numbers == sorted(numbers)
+        assert (numbers[-1] == count - 1) is (on_slow == "drop_oldest")

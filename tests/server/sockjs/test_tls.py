@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from server.sockjs.kit import Channel, Http, Stream, WebSocket, new_session, serving, until
+from support.loops import in_loop
 
 from sethpusher_core.transports.outlet import Budget
-from support.loops import in_loop
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 
@@ -51,40 +51,44 @@ async def test_websockets_over_tls(tls: Contexts) -> None:
 
 @in_loop
 async def test_order_over_tls(tls: Contexts) -> None:
-    async with serving(tls=tls[0], budget=Budget(2**26)) as served:
-        async with WebSocket.connect(served, "/echo/websocket", tls=tls[1]) as ws:
-            channel = Channel([served.last.session])
-            ws.writer.transport.pause_reading()
-            count = 0
-            while served.router.budget.used < 2**21:
-                channel.publish(f'{{"n":{count},"p":"{"x" * (count * 37 % 30_000)}"}}')
-                served.last.send(f'{{"n":{count + 1}}}')
-                count += 2
-                if not count % 50:
-                    await asyncio.sleep(0)
-            ws.writer.transport.resume_reading()
-            numbers = []
-            while len(numbers) < count:
-                text = await ws.receive()
-                assert isinstance(text, str)
-                numbers.append(json.loads(text)["n"])
-            assert numbers == list(range(count))
-            await until(lambda: served.router.budget.used == 0, "all is off the account")
-            assert served.last.session.blocked
+    async with (
+        serving(tls=tls[0], budget=Budget(2**26)) as served,
+        WebSocket.connect(served, "/echo/websocket", tls=tls[1]) as ws,
+    ):
+        channel = Channel([served.last.session])
+        ws.writer.transport.pause_reading()
+        count = 0
+        while served.router.budget.used < 2**21:
+            channel.publish(f'{{"n":{count},"p":"{"x" * (count * 37 % 30_000)}"}}')
+            served.last.send(f'{{"n":{count + 1}}}')
+            count += 2
+            if not count % 50:
+                await asyncio.sleep(0)
+        ws.writer.transport.resume_reading()
+        numbers = []
+        while len(numbers) < count:
+            text = await ws.receive()
+            assert isinstance(text, str)
+            numbers.append(json.loads(text)["n"])
+        assert numbers == list(range(count))
+        await until(lambda: served.router.budget.used == 0, "all is off the account")
+        assert served.last.session.blocked
 
 
 @in_loop
 async def test_a_reader_that_stops_is_cut_over_tls(tls: Contexts) -> None:
-    async with serving(tls=tls[0], budget=Budget(2**18)) as served:
-        async with WebSocket.connect(served, "/echo/websocket", tls=tls[1]) as ws:
-            channel = Channel([served.last.session])
-            ws.writer.transport.pause_reading()
-            for _ in range(2000):
-                channel.publish('"' + "x" * 20_000 + '"')
-                await asyncio.sleep(0)
-                if served.last.ended:
-                    break
-            assert served.last.ended == 3002
+    async with (
+        serving(tls=tls[0], budget=Budget(2**18)) as served,
+        WebSocket.connect(served, "/echo/websocket", tls=tls[1]) as ws,
+    ):
+        channel = Channel([served.last.session])
+        ws.writer.transport.pause_reading()
+        for _ in range(2000):
+            channel.publish('"' + "x" * 20_000 + '"')
+            await asyncio.sleep(0)
+            if served.last.ended:
+                break
+        assert served.last.ended == 3002
 
 
 @in_loop

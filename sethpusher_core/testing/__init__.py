@@ -1,0 +1,64 @@
+"""The compliance kit: for each seam one class that says, test by test, what an implementation must hold.
+
+An author subclasses one class in a test module and gives one fixture::
+
+    import pytest
+    from sethpusher_core.testing import BackendCompliance
+
+    class TestMyBackend(BackendCompliance):
+        @pytest.fixture
+        def make_backend(self):
+            return lambda: MyBackend(Settings(url=...))
+
+pytest does the rest: ``pip install 'sethpusher-core[testing]'``. Rules that hold for every class:
+
+* The cases are plain functions; no plugin of pytest for asyncio is needed, and none is in the way.
+* Cases go by the capabilities that an implementation declares. What does not apply is skipped, by the capability's name.
+* Every case says the contract's sentence that it checks, and what to do when it fails; both are in the report.
+* No case can be deleted or rewritten. One that cannot be held for now is marked, with the reason; the mark is all that
+  counts, what is run is the kit's own case::
+
+      @pytest.mark.xfail(strict=True, reason="the bus carries at most 64 KiB: issue 12")
+      def test_a_megabyte_is_carried(self): ...
+
+* ``SETHPUSHER_TEST_TIME_SCALE`` (1) stretches every wait on a slow machine.
+
+Importing this module needs nothing but the core; a class is looked up, and pytest imported, when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backend import BackendCompliance
+    from .loops import kit_time
+    from .persist import PersistCompliance
+
+__all__ = ["BackendCompliance", "PersistCompliance", "kit_time"]
+
+_HOMES = {
+    "BackendCompliance": ".backend",
+    "PersistCompliance": ".persist",
+    "kit_time": ".loops",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import pytest
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{__name__}.{name} needs pytest: pip install 'sethpusher-core[testing]'", name="pytest"
+        ) from error
+    # Else a failing case would show its line and none of the values in it.
+    pytest.register_assert_rewrite(__name__)
+    value = globals()[name] = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
