@@ -76,8 +76,8 @@ def authenticate(credentials: Credentials) -> MaybeAwaitable[Identity | Rejected
         An Identity: this is who it is, nobody else is asked. Rejected: these credentials are mine and bad, the caller
         is refused. None: nothing here is meant for me; when all say so the caller is anonymous.
 
-    A plugin that reads cookies says so by an attribute ``reads_cookies = True``: then pages of other origins are kept out
-    unless the setting ``origins`` names them.
+    A plugin that reads cookies says so by an attribute ``reads_cookies = True``: then pages of other origins are kept
+    out unless the setting ``origins`` names them.
 
     When it raises or times out the caller is refused (HTTP 503, close code 3004), never let through.
     """

@@ -25,7 +25,7 @@ class House:
     def __init__(self, *held: str) -> None:
         self.backend = HeldBackend(*held)
         self.hub = Hub(lambda order: None)
-        self.interest = Interest(self.hub, lambda address: "disconnect")
+        self.interest = Interest(self.hub, lambda address: None)
         self.interest.bind(self.backend)
         self.gone: set[Member] = set()
         self.count = 0
@@ -186,7 +186,7 @@ async def test_the_position_is_the_one_at_which_the_member_joined() -> None:
 
 @in_loop
 async def test_without_a_backend_nobody_is_kept_waiting() -> None:
-    interest = Interest(Hub(lambda order: None), lambda address: "disconnect")
+    interest = Interest(Hub(lambda order: None), lambda address: None)
     with pytest.raises(BackendError):
         await interest.enter(NEWS, Member(FakeOutlet(), "c1"), lambda: True)
 
