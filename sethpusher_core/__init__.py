@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .addresses import Address
-    from .answers import ALLOW, Denied, Handled, Refused, Rejected
-    from .backends.base import Accepted, Backend, Outgoing, Position
+    from .addresses import SERVER, Address
+    from .answers import ALLOW, Allowed, Denied, Handled, Refused, Rejected
+    from .api.base import ApiHandler
+    from .backends.base import Accepted, Backend, Outgoing, Position, Sink
     from .connection import Connection
-    from .errors import RequestError, SethPusherError
-    from .hookspecs import hookimpl
+    from .errors import BackendError, BackendUnavailable, RequestError, SethPusherError, UsageError
+    from .hookspecs import RegisterBackend, RegisterCommand, hookimpl
     from .identity import Credentials, Identity
     from .protocol import ClientMessage
     from .publication import Publication
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALLOW",
+    "SERVER",
     "Accepted",
     "Address",
+    "Allowed",
+    "ApiHandler",
     "Backend",
+    "BackendError",
+    "BackendUnavailable",
     "ChannelRule",
     "ClientMessage",
     "Connection",
@@ -45,20 +51,25 @@ __all__ = [
     "Published",
     "PushServer",
     "Refused",
+    "RegisterBackend",
+    "RegisterCommand",
     "Rejected",
     "RequestError",
     "SethPusherError",
+    "Sink",
+    "UsageError",
     "__version__",
     "hookimpl",
 ]
 
 _HOMES = {
-    ".addresses": ("Address",),
-    ".answers": ("ALLOW", "Denied", "Handled", "Refused", "Rejected"),
-    ".backends.base": ("Accepted", "Backend", "Outgoing", "Position"),
+    ".addresses": ("SERVER", "Address"),
+    ".answers": ("ALLOW", "Allowed", "Denied", "Handled", "Refused", "Rejected"),
+    ".api.base": ("ApiHandler",),
+    ".backends.base": ("Accepted", "Backend", "Outgoing", "Position", "Sink"),
     ".connection": ("Connection",),
-    ".errors": ("RequestError", "SethPusherError"),
-    ".hookspecs": ("hookimpl",),
+    ".errors": ("BackendError", "BackendUnavailable", "RequestError", "SethPusherError", "UsageError"),
+    ".hookspecs": ("RegisterBackend", "RegisterCommand", "hookimpl"),
     ".identity": ("Credentials", "Identity"),
     ".protocol": ("ClientMessage",),
     ".publication": ("Publication",),

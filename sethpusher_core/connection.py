@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import msgspec
-
-from . import errors, protocol
+from . import errors, jsontext, protocol
 from .addresses import CHANNEL, COMMON_CHANNEL, Address
+from .answers import Handled
 from .errors import BackendError, CloseCode, HookError, RequestError
 from .hub import Member
 from .identity import ANONYMOUS, Credentials, Identity
@@ -109,6 +108,11 @@ class Connection:
         return self.identity.subscriber_id
 
     @property
+    def connected(self) -> bool:
+        """Whether it has sent ``connect``: it gets what is sent to its user, and is in the channel ``all``."""
+        return self.subscriber_id is not None and Address.user(self.subscriber_id) in self._members
+
+    @property
     def channels(self) -> list[str]:
         """The channels it is subscribed to, in the order of subscribing."""
         return [address.name for address in self._members if address.kind == CHANNEL]
@@ -117,9 +121,9 @@ class Connection:
         """Sends a message to this client alone, behind everything that was sent before.
 
         Raises:
-            TypeError: The message has no form in JSON.
+            ValueError, TypeError: The message has no form in JSON.
         """
-        self._session.outlet.post(msgspec.json.encode(message))
+        self._session.outlet.post(jsontext.encode(message))
 
     def close(self, code: CloseCode = errors.NORMAL) -> None:
         """Ends the connection in good order."""
@@ -142,7 +146,9 @@ class Connection:
             self._start()
 
     def receive(self, text: str | bytes) -> None:
-        """A message has come."""
+        """A message has come; an empty one is ignored, as by release 0.2.2."""
+        if not text:
+            return
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append(text)
@@ -194,7 +200,7 @@ class Connection:
 
         def admit() -> bool:
             if not self.closed:
-                self.leave(address)
+                self.leave(address, owed=False)  # it is among what is recovered
             return self._admit(address, member)
 
         try:
@@ -212,12 +218,12 @@ class Connection:
         """Whether it is a member of an address."""
         return address in self._members
 
-    def leave(self, address: Address) -> bool:
-        """Leaves an address; False if it was not a member."""
+    def leave(self, address: Address, *, owed: bool = True) -> bool:
+        """Leaves an address; False if it was not a member. For ``owed`` see :meth:`Local.leave`."""
         member = self._members.pop(address, None)
         if member is None:
             return False
-        self.server.interest.leave(address, member)
+        self.server.interest.leave(address, member, owed)
         return True
 
     # ------------------------------------------------------------------------------------------------- the work
@@ -258,18 +264,26 @@ class Connection:
         message = ClientMessage({})
         try:
             message = ClientMessage.decode(text)
+            message.check()
             if not self._within_rate():
                 raise RequestError(errors.OVERLOADED)
             dispatch = self.server.hooks.dispatch
             handled = None if dispatch is None else await dispatch(self, message)
             if handled is None:
-                raise RequestError(errors.UNKNOWN_TYPE, f"Wrong type: {message.type}.")
-            self.reply(message, handled.reply)
+                raise RequestError(errors.UNKNOWN_TYPE, f"Wrong type: {message.type[:100]}.")
+            self._reply_with(message, handled)
         except RequestError as error:
             self._refuse(message, error)
         except HookError as error:
             log.error("%s: %s", self.id, error, exc_info=error.__cause__)
             self._refuse(message, RequestError(errors.INTERNAL))
+
+    def _reply_with(self, message: ClientMessage, handled: Handled) -> None:
+        try:
+            self.reply(message, handled.reply)
+        except (TypeError, ValueError) as error:  # a plugin's answer has no form in JSON
+            log.error("%s: the reply to a %.100s message cannot be sent: %s", self.id, message.type, error)
+            raise RequestError(errors.INTERNAL) from error
 
     def _within_rate(self) -> bool:
         """Takes one from the client's allowance, which fills up at ``message_rate`` per second."""
@@ -294,18 +308,17 @@ class Connection:
         self._session.outlet.post(protocol.error(id, error.code, error.text))
 
     async def _leave_everything(self) -> None:
-        channels = self.channels
+        channels, announced = self.channels, self.connected
         for address in list(self._members):
             self.leave(address)
         server = self.server
-        announced = True
         for channel in channels:
             gone = await server.presence.leave(self, channel)
             if channel == COMMON_CHANNEL:
-                announced = gone
+                announced = announced and gone
             if server.hooks.unsubscribed is not None:
                 await server.hooks.unsubscribed(self, channel)
-        if self.subscriber_id is not None and announced:
+        if announced:
             await server.notices.announce(self, "disconnect")
         if server.hooks.disconnected is not None:
             await server.hooks.disconnected(self, self.close_code)

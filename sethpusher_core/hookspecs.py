@@ -30,7 +30,7 @@ Rules that hold for every hook:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import pluggy
 
@@ -54,8 +54,16 @@ hookimpl = pluggy.HookimplMarker("sethpusher")
 """Marks a function of a plugin as the implementation of the hook of the same name."""
 
 T = TypeVar("T")
+
+
+class RegisterBackend(Protocol):
+    """What ``register_backends`` is handed."""
+
+    def __call__(self, name: str, factory: BackendFactory, settings: type | None = None) -> None:
+        """Offers a backend."""
+
+
 MaybeAwaitable: TypeAlias = T | Awaitable[T]
-RegisterBackend: TypeAlias = Callable[[str, "BackendFactory", type | None], None]
 RegisterCommand: TypeAlias = Callable[..., None]
 
 
@@ -93,7 +101,7 @@ def persist(publications: Sequence[Publication]) -> MaybeAwaitable[None]:
     leave messages) are not publications and never come here.
 
     Args:
-        publications: The batch, oldest first.
+        publications: The batch, oldest first. Only those with an ``idempotency_key`` can come again.
 
     Returns:
         Nothing (anything but None counts as a failure): returning means that the batch is safe, to the degree that

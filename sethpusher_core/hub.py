@@ -5,7 +5,7 @@ Membership and fan-out of an address are one sequence:
 * What arrives for an address within one turn of the loop leaves as one frame (coalescing). Joining or leaving closes
   the pending frame first, so that it goes to those who were members when it was published.
 * A fan-out goes to the members at that moment, in slices: after ``SLICE_SECONDS`` it yields to the loop. Those who
-  leave meanwhile are skipped; the next frame of that address waits for it.
+  leave meanwhile get at once what they are owed and are skipped; the next frame of that address waits for it.
 
 Members stand in a *roster* per wire form: a list in which a leaver leaves a hole, and newcomers come last. A fan-out
 remembers where the list ended when its frame was closed, so neither joining nor leaving copies anything, and nothing
@@ -142,16 +142,30 @@ class Local:
         roster.add(member)
         self.count += 1
 
-    def leave(self, member: Member) -> None:
-        """Removes a member; it gets nothing any more."""
+    def leave(self, member: Member, owed: bool = True) -> None:
+        """Removes a member; it gets nothing any more.
+
+        Args:
+            member: The member.
+            owed: Whether it gets first, at once, what was published while it was one and is still on its way.
+        """
         self.close_frame()
-        for roster in self._rosters:
+        for index, roster in enumerate(self._rosters):
             if roster.form is member.outlet.form:
+                if owed and self._jobs and not member.outlet.closed:
+                    self._send_owed(member, index, roster)
                 roster.remove(member)
                 self.count -= 1
                 if not self._jobs:
                     roster.close_holes()
                 return
+
+    def _send_owed(self, member: Member, index: int, roster: _Roster) -> None:
+        for job in self._jobs:
+            reached = (index, member.place) < (job.roster, job.place)
+            due = index < len(job.ends) and member.place < job.ends[index] and member.id != job.skip
+            if due and not reached:
+                _send([member.outlet], job.frame, roster.form, self.address.name, self.on_slow)
 
     def add(self, delivery: Delivery) -> None:
         """Adds an envelope to the frame of this turn."""

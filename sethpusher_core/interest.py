@@ -116,10 +116,10 @@ class Interest:
         wish.local.join(member)
         self.changed.add(address)
 
-    def leave(self, address: Address, member: Member) -> None:
-        """Takes a member out that :meth:`enter` or :meth:`join` let in."""
+    def leave(self, address: Address, member: Member, owed: bool = True) -> None:
+        """Takes a member out that :meth:`enter` or :meth:`join` let in; for ``owed`` see :meth:`Local.leave`."""
         wish = self._wishes[address]
-        wish.local.leave(member)
+        wish.local.leave(member, owed)
         self.changed.add(address)
         self._release(address, wish)
 

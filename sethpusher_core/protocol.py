@@ -81,20 +81,28 @@ class ClientMessage:
             raise RequestError(errors.BAD_MESSAGE)
         return cls(fields)
 
+    def check(self) -> None:
+        """Checks what any message must have.
+
+        Raises:
+            RequestError: It has no type, or its ``id`` is neither text nor integer.
+        """
+        if self.id is not None and text_of(self.id) is None:
+            self.id = None
+            raise RequestError(errors.BAD_FIELD, "id must be a text or an integer.")
+        type_ = self.fields.get("type")
+        if not isinstance(type_, str) or not type_:
+            raise RequestError(errors.BAD_MESSAGE, "Message must have a type.")
+
     @property
     def type(self) -> str:
         """The message's type.
 
         Raises:
-            RequestError: It has none, or its ``id`` is neither text nor integer.
+            RequestError: See :meth:`check`.
         """
-        type_ = self.fields.get("type")
-        if not isinstance(type_, str) or not type_:
-            raise RequestError(errors.BAD_MESSAGE, "Message must have a type.")
-        if self.id is not None and text_of(self.id) is None:
-            self.id = None
-            raise RequestError(errors.BAD_FIELD, "id must be a text or an integer.")
-        return type_
+        self.check()
+        return str(self.fields["type"])
 
     def get(self, name: str, default: Any = None) -> Any:
         """A field as sent."""
@@ -114,6 +122,15 @@ class ClientMessage:
         if value is None:
             raise RequestError(errors.BAD_FIELD, f"Must provide {name} for {self.type} message.")
         return name_of(name, value, limit)
+
+    def need_id(self) -> None:
+        """For messages that mean nothing without their reply.
+
+        Raises:
+            RequestError: It carries no ``id``.
+        """
+        if self.id is None:
+            raise RequestError(errors.BAD_FIELD, f"A {self.type} message needs an id: nothing else could be answered.")
 
     def count(self, name: str, default: int) -> int:
         """An optional field that is a whole number, not negative.

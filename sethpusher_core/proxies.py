@@ -80,7 +80,9 @@ class ProxiedServer(HTTPServer):
 
     trusted: TrustedProxies
 
-    def initialize(self, *arguments: Any, trusted: TrustedProxies, **options: Any) -> None:
+    def initialize(  # type: ignore[override]  # it passes on what Tornado's takes
+        self, *arguments: Any, trusted: TrustedProxies, **options: Any
+    ) -> None:
         """Tornado's way to construct a server.
 
         Args:

@@ -37,6 +37,7 @@ NOTICE_KIND: Final = b"N"
 CONTROL_KIND: Final = b"C"
 
 _IDEMPOTENCY_NAMESPACE: Final = UUID("5f0e8f0a-6a1c-4f0b-9d39-2f1f3f4e7c55")
+_KEEP: Final = object()
 _json = msgspec.json.encode
 
 
@@ -81,13 +82,19 @@ class Publication:
         """The subscriber_id it is for; None for a message in a channel."""
         return None if self.address.kind == CHANNEL else self.address.name
 
-    def replace(self, message: Any) -> Publication:
+    def replace(self, message: Any, *, sender_id: Any = _KEEP) -> Publication:
         """The same publication with another message (for ``transform``).
+
+        Args:
+            message: Anything that JSON has a form for.
+            sender_id: Another sender; left out, it stays (over HTTP it is a copy of the message's own member, so who
+                removes that must say so here, too).
 
         Raises:
             ValueError, TypeError: The message has no form in JSON.
         """
-        return replace(self, data=jsontext.encode(message))
+        sender = self.sender if sender_id is _KEEP else jsontext.encode(sender_id)
+        return replace(self, data=jsontext.encode(message), sender=sender)
 
     def payload(self) -> bytes:
         """What the backend carries."""

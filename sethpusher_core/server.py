@@ -10,33 +10,32 @@ from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
 
-import msgspec
 from tornado.web import Application
 
-from . import errors, jsontext
+from . import jsontext
 from .access import Access
 from .accesslog import log_request
-from .addresses import CHANNEL, CONTROL, Address
+from .addresses import CHANNEL, Address
 from .api.base import NotFoundHandler
-from .api.routes import api_routes
-from .backends.base import Backend, Outgoing, Position
-from .backends.capabilities import HISTORY, PRESENCE
-from .backends.choice import choose_backend
+from .api.routes import api_routes, plugin_routes
+from .backends.base import Backend, Position
+from .backends.choice import choose_backend, closed, started
 from .backends.memory import MemoryBounds
 from .builtins import with_builtins
 from .census import Census
 from .connection import ClientSession, Connection
-from .errors import BackendError, HookError, RequestError, SettingsError
+from .errors import HookError, RequestError, SettingsError
 from .farewell import see_off
 from .history import History
 from .hub import Hub, Local
 from .identity import Credentials, Identity
 from .interest import Interest
 from .notices import Notices
+from .orders import Orders
 from .plugins.hooks import Hooks
 from .plugins.registry import PluginRegistry, name_of
 from .presence import Presence
-from .publication import CONTROL_KIND, Publication, derived_id, notice_payload
+from .publication import Publication, derived_id
 from .publisher import Published, Publisher
 from .settings.core import CoreSettings
 from .settings.rules import ChannelRule, ChannelRules
@@ -68,6 +67,7 @@ class PushServer:
         access: Who is calling, and what they may do.
         router: The SockJS endpoint.
         plugin_names: The active plugins, built-in ones aside.
+        challenge: What a 401 says in ``WWW-Authenticate``: what plugins have in an attribute of this name.
         reads_cookies: Whether an authenticator says (by an attribute of this name) that it reads cookies.
         backend_name: The backend that it runs on.
         node_id: Unique name of this node, new with each start; empty before.
@@ -101,20 +101,23 @@ class PushServer:
             order = order or tuple(name_of(plugin) for plugin in plugins)
             registry = with_builtins(PluginRegistry.of(plugins))
         self.reads_cookies = any(getattr(plugin.plugin, "reads_cookies", False) for plugin in registry.plugins)
+        challenges = [getattr(plugin.plugin, "challenge", None) for plugin in registry.plugins]
+        self.challenge = ", ".join(challenge for challenge in challenges if isinstance(challenge, str)) or "Bearer"
         self.plugin_names = tuple(plugin.name for plugin in registry.plugins if not plugin.builtin)
         self.hooks = Hooks.compile(
             registry,
             timeout=self.settings.hook_timeout,
             order=order,
         )
-        self.hub = Hub(self._control)
+        self.connections: dict[str, Connection] = {}
+        self._orders = Orders(self.connections, lambda address: self.hub.get(address))
+        self.hub = Hub(self._orders.obey)
         self.interest = Interest(self.hub, self.rule_of)
         self.presence = Presence(self.rules)
         self.census = Census(self.hub, self.interest)
         self.history = History(self.rules, self.interest)
         self.access = Access(self.hooks, self.rules)
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
-        self.connections: dict[str, Connection] = {}
         self.counts: Counter[str] = Counter()
         self.node_id = ""
         memory = MemoryBounds(self.settings.history_total, self.settings.idempotency_window)
@@ -144,10 +147,10 @@ class PushServer:
 
     def routes(self) -> list[Any]:
         """Rules for a Tornado Application: the API, the SockJS endpoint, and the plugins' routes after them."""
-        offers = self.hooks.routes(self)
-        for error in offers.errors:
-            log.error("%s", error, exc_info=error.__cause__)
-        return [*api_routes(self), *self.router.urls, *(rule for offer in offers.accepted for rule in offer.rules)]
+        rules, failures = plugin_routes(self)
+        for failure in failures:
+            log.error("%s", failure, exc_info=failure.__cause__)
+        return [*api_routes(self), *self.router.urls, *rules]
 
     def application(self) -> Application:
         """A Tornado Application that is this server and nothing else."""
@@ -169,15 +172,14 @@ class PushServer:
         self._state = "starting"
         self.node_id = uuid4().hex[:12]
         self.hub.bind(asyncio.get_running_loop())
-        self._backend = backend = self._make_backend()
         try:
-            self._check_capabilities(backend)
-            await backend.start(self.hub, self.node_id)
-            await backend.subscribe(CONTROL)
+            self._backend = backend = await started(
+                self._make_backend, self.backend_name, self.settings.channels, self.hub, self.node_id
+            )
             self._bind(backend)
             if self.hooks.startup is not None:
                 await self.hooks.startup(self)
-        except (BackendError, HookError, SettingsError) as error:
+        except (HookError, SettingsError) as error:
             await self._take_down(error if isinstance(error, HookError) else None)
             raise SettingsError(f"not started: {error}") from error
         self.router.start()
@@ -295,12 +297,7 @@ class PushServer:
         Raises:
             RequestError: The order cannot be sent now.
         """
-        order = msgspec.json.encode({"order": "disconnect", "subscriber_id": subscriber_id})
-        if self._backend is None:
-            raise RequestError(errors.UNAVAILABLE)
-        [result] = await self._backend.publish([Outgoing(CONTROL, notice_payload(order, kind=CONTROL_KIND))])
-        if isinstance(result, BackendError):
-            raise RequestError(errors.UNAVAILABLE) from result
+        await self._orders.disconnect(subscriber_id)
 
     # ----------------------------------------------------------------------------------------------------- reading
 
@@ -373,28 +370,16 @@ class PushServer:
         return await self.publish_one(address, data, sender, idempotency_key=idempotency_key)
 
     def _bind(self, backend: Backend | None) -> None:
-        for part in (self.interest, self.notices, self.presence, self.census, self.history, self._publisher):
+        for part in (
+            self.interest,
+            self.notices,
+            self.presence,
+            self.census,
+            self.history,
+            self._orders,
+            self._publisher,
+        ):
             part.bind(backend)
-
-    def _check_capabilities(self, backend: Backend) -> None:
-        for index, rule in enumerate(self.settings.channels):
-            for wanted, key, capability in ((rule.history, "history", HISTORY), (rule.presence, "presence", PRESENCE)):
-                if wanted and capability not in backend.capabilities:
-                    raise SettingsError(
-                        f"channels[{index}].{key}: the backend {self.backend_name} does not offer {capability}"
-                    )
-
-    def _control(self, order: bytes) -> None:
-        """Does what another node, or this one, has ordered."""
-        fields = msgspec.json.decode(order)
-        if fields.get("order") != "disconnect":
-            log.error("ignored an unknown order of another node: %.200r", fields)
-            return
-        local = self.hub.get(Address.user(fields["subscriber_id"]))
-        for member in list(local.members()) if local is not None else ():
-            connection = self.connections.get(member.id)
-            if connection is not None:
-                connection.close(errors.FORCED)
 
     async def _until_idle(self, deadline: float) -> None:
         if not self.connections:
@@ -420,6 +405,6 @@ class PushServer:
                     log.error("%s", failure, exc_info=failure.__cause__)
         self._bind(None)
         if self._backend is not None:
-            await self._backend.close()
+            await closed(self._backend)
             self._backend = None
         self._state = "stopped"

@@ -7,13 +7,14 @@ declarations, everything.
 from __future__ import annotations
 
 import logging
+import sys
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .builtins import with_builtins
 from .builtins.closed_door import ClosedDoor
 from .commands import check, explain
-from .errors import SethPusherError, UsageError
+from .errors import HookError, SethPusherError, UsageError
 from .plugins.hooks import Hooks
 from .plugins.loader import PluginLoader
 from .plugins.names import nearest
@@ -27,9 +28,15 @@ from .settings.render import help_text, show_config
 from .settings.resolve import Resolved, resolve
 from .settings.switches import Switches
 
+if TYPE_CHECKING:
+    from .server import PushServer
+
 __all__ = ["Start"]
 
 log = logging.getLogger("sethpusher.start")
+
+FAILED: Final = 1
+"""Exit code of a sub-command that failed."""
 
 
 class Start:
@@ -106,9 +113,10 @@ class Start:
         """What the log should say at the start."""
         return (*self.resolved.warnings, *self.loader.warnings())
 
-    def hooks(self) -> Hooks:
-        """The hooks of the active plugins, compiled."""
-        return Hooks.compile(self.registry, timeout=self.settings.hook_timeout, order=self.settings.plugin_order)
+    @property
+    def strict(self) -> bool:
+        """Whether any plugin's problem is fatal."""
+        return self._switches.strict_plugins
 
     def component_settings(self) -> dict[str, object]:
         """The settings of each plugin that has some, by the plugin's name."""
@@ -138,13 +146,27 @@ class Start:
             near = nearest(name, {*COMMANDS, *offers})
             hint = f"did you mean {near}?" if near else f"there is: {', '.join(sorted({*COMMANDS, *offers}))}"
             raise UsageError(f"no command {name!r}; {hint}")
-        return int(offers[name].run(list(self.resolved.rest), self.resolved) or 0)
+        return self._run(offers[name])
+
+    def _run(self, offer: CommandOffer) -> int:
+        try:
+            code = offer.run(list(self.resolved.rest), self.resolved)
+        except SethPusherError:
+            raise
+        except Exception as error:
+            if "verbose" in self.resolved.actions:
+                raise
+            print(f"seth-pusher: {offer.name} (plugin {offer.plugin}) failed: {error!r}", file=sys.stderr)
+            return FAILED
+        if code is None or (isinstance(code, int) and 0 <= code <= 255):
+            return int(code or 0)
+        print(f"seth-pusher: {offer.name} (plugin {offer.plugin}) gave {code!r}, no exit code", file=sys.stderr)
+        return FAILED
 
     def serve(self) -> int:
         """Runs the server until it is told to stop."""
         from .application import server_of
         from .logs import set_up
-        from .server import PushServer
         from .serving import run
 
         settings = self.settings
@@ -152,11 +174,18 @@ class Start:
         set_up("debug" if chatty else settings.logging, settings.log_format)
         for warning in self.warnings():
             log.warning("%s", warning)
-        if settings.app is not None:
-            run(server_of(settings.app, settings))
-        else:
-            run(PushServer(settings, registry=self.registry, component_settings=self.component_settings()))
+        run(self.server() if settings.app is None else server_of(settings.app, settings))
         return 0
+
+    def server(self) -> PushServer:
+        """The server that the settings and the active plugins make.
+
+        Raises:
+            SettingsError: They make none.
+        """
+        from .server import PushServer
+
+        return PushServer(self.settings, registry=self.registry, component_settings=self.component_settings())
 
     def _resolve(self, *, strict: bool) -> Resolved:
         chosen = self.loader.chosen(self._switches.backend)
@@ -170,9 +199,14 @@ class Start:
         except SethPusherError as error:
             log.warning("%s", error)
 
+    def command_failures(self) -> tuple[HookError, ...]:
+        """What is wrong with the sub-commands that plugins offer."""
+        return Hooks.compile(self.registry).commands(reserved=COMMANDS).errors
+
     def _command_offers(self) -> tuple[CommandOffer, ...]:
         offers = Hooks.compile(self.registry).commands(reserved=COMMANDS)
         for error in offers.errors:
+            self.loader.mark_broken(error)
             log.error("%s", error)
         return offers.accepted
 

@@ -231,7 +231,7 @@ export class SethPusher {
   }
 
   /** Subscribes to a channel, now and after each reconnect. The promise is that of the first answer. */
-  async subscribe(channel, handlers, options = {}) {
+  subscribe(channel, handlers, options = {}) {
     const name = String(channel);
     if (this.#subscriptions.has(name)) {
       throw new SethPusherError("duplicate", `already subscribed to ${name}`);
@@ -251,7 +251,11 @@ export class SethPusher {
   async unsubscribe(channel) {
     const known = this.#forget(String(channel), new SethPusherError("unsubscribed", `unsubscribed from ${channel}`));
     if (known && this.#state === "connected") {
-      await this.request({ type: "unsubscribe", channel });
+      await this.request({ type: "unsubscribe", channel }).catch((error) => {
+        if (error.code !== "disconnected") { // which has the same effect
+          throw error;
+        }
+      });
     }
   }
 

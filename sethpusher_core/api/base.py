@@ -13,6 +13,7 @@ from ..errors import ErrorCode, RequestError
 from ..identity import ANONYMOUS, Credentials, Identity
 
 if TYPE_CHECKING:
+    from ..addresses import Address
     from ..server import PushServer
 
 __all__ = ["ApiHandler", "PublicHandler"]
@@ -64,6 +65,8 @@ class PublicHandler(RequestHandler):
     def refuse(self, error: RequestError) -> None:
         """Writes an error: ``{"message", "status", "code"}``."""
         code = error.code
+        if code.status == 401:  # RFC 9110, section 15.5.2
+            self.set_header("WWW-Authenticate", self.server.challenge)
         self.answer({"message": error.text, "status": code.status, "code": code.code}, code.status)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -93,6 +96,14 @@ class PublicHandler(RequestHandler):
 
 class ApiHandler(PublicHandler):
     """A handler whose caller is authenticated first."""
+
+    async def authorize(self, action: str, target: Address) -> None:
+        """Lets the caller do something, or refuses the call.
+
+        Raises:
+            RequestError: Denied.
+        """
+        await self.server.access.authorize(self.identity, action, target)
 
     async def prepare(self) -> None:
         """Asks the authenticators; a refusal is answered here."""

@@ -69,7 +69,7 @@ class BatchHandler(ApiHandler):
             raise RequestError(errors.BAD_MESSAGE, "An item must be an object with a message.") from None
         address = self._address(item)
         check_key(item.idempotency_key)
-        await self.server.access.authorize(self.identity, "publish", address)
+        await self.authorize("publish", address)
         return self.server.publication(address, data, sender, item.idempotency_key)
 
     def _address(self, item: _Item) -> Address:

@@ -25,7 +25,7 @@ class ChannelsHandler(ApiHandler):
 
     async def get(self) -> None:
         """Arguments: ``prefix``, ``after`` (a name: the ``next`` of the page before), ``limit``."""
-        await self.server.access.authorize(self.identity, "inspect", SERVER)
+        await self.authorize("inspect", SERVER)
         limit = min(self.number("limit", 100), MAX_PAGE)
         prefix, after = self.get_query_argument("prefix", ""), self.get_query_argument("after", "")
         page = await self.server.census.occupied(CHANNEL, prefix, after, limit)
@@ -46,7 +46,7 @@ class ChannelHandler(PublishHandler):
         """How many subscribers it has over all nodes, and where its history stands."""
         check_name("channel", channel, self.server.settings.max_channel_length)
         address = Address.channel(channel)
-        await self.server.access.authorize(self.identity, "inspect", address)
+        await self.authorize("inspect", address)
         answer: dict[str, Any] = {"status": 200, "channel": channel}
         answer["subscribers"] = await self.server.census.count(address)
         if self.server.rules.rule_for(channel).history:
@@ -61,7 +61,7 @@ class HistoryHandler(ApiHandler):
     async def get(self, channel: str) -> None:
         """Arguments: ``limit``; ``reverse`` (newest first); ``epoch`` with ``offset``: only what is newer (older)."""
         check_name("channel", channel, self.server.settings.max_channel_length)
-        await self.server.access.authorize(self.identity, "history", Address.channel(channel))
+        await self.authorize("history", Address.channel(channel))
         page = await self.server.history.read(
             channel, since=self._since(), limit=self.number("limit", 100), reverse=self._reverse()
         )
@@ -88,6 +88,6 @@ class PresenceHandler(ApiHandler):
     async def get(self, channel: str) -> None:
         """People by subscriber_id with their connections, and how many are anonymous."""
         check_name("channel", channel, self.server.settings.max_channel_length)
-        await self.server.access.authorize(self.identity, "presence", Address.channel(channel))
+        await self.authorize("presence", Address.channel(channel))
         roster = await self.server.presence.roster(channel)
         self.answer({"status": 200, "channel": channel, **protocol.roster_fields(roster)})

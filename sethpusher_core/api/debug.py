@@ -17,7 +17,7 @@ class DebugHandler(ApiHandler):
 
     async def get(self) -> None:
         """The count is the sum over the channels."""
-        await self.server.access.authorize(self.identity, "inspect", SERVER)
+        await self.authorize("inspect", SERVER)
         self._show({address.name: ids for address, ids in self.server.members().items() if address.kind == CHANNEL})
 
     def _show(self, subscribers: dict[str, list[str | None]]) -> None:
@@ -31,5 +31,5 @@ class ChannelDebugHandler(DebugHandler):
 
     async def get(self, channel: str) -> None:  # type: ignore[override]  # Tornado passes the groups of the path
         """See the class."""
-        await self.server.access.authorize(self.identity, "inspect", SERVER)
+        await self.authorize("inspect", SERVER)
         self._show({channel: self.server.members().get(Address.channel(channel), [])})

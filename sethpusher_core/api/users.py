@@ -19,7 +19,7 @@ class UserHandler(PublishHandler):
     async def get(self, subscriber_id: str) -> None:
         """Whether the user is online, and over how many connections."""
         address = self._address(subscriber_id)
-        await self.server.access.authorize(self.identity, "presence", address)
+        await self.authorize("presence", address)
         connections = await self.server.census.count(address)
         online = connections > 0
         self.answer({"status": 200, "subscriber_id": subscriber_id, "online": online, "connections": connections})
@@ -27,7 +27,7 @@ class UserHandler(PublishHandler):
     async def delete(self, subscriber_id: str) -> None:
         """Ends the user's connections with a code that says not to come back."""
         address = self._address(subscriber_id)
-        await self.server.access.authorize(self.identity, "administer", address)
+        await self.authorize("administer", address)
         await self.server.disconnect_user(subscriber_id)
         self.answer({"status": 200})
 

@@ -1,18 +1,24 @@
-"""Which backend a server runs on."""
+"""Which backend a server runs on; how it is started and ended whatever it does."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import SettingsError
+from ..addresses import CONTROL
+from ..errors import BackendError, SettingsError
+from .base import Backend, Sink
+from .capabilities import HISTORY, PRESENCE
 
 if TYPE_CHECKING:
     from ..plugins.hooks import Hooks
-    from .base import Backend
+    from ..settings.rules import ChannelRule
 
-__all__ = ["choose_backend"]
+__all__ = ["choose_backend", "closed", "started"]
+
+log = logging.getLogger("sethpusher.backend")
 
 DEFAULT_BACKEND: Final = "memory"
 
@@ -37,7 +43,7 @@ def choose_backend(
     if name is None:
         candidates = sorted(offers.keys() - {DEFAULT_BACKEND})
         if len(candidates) > 1:
-            raise SettingsError(f"backend: {' and '.join(candidates)} are all active; choose one with --backend")
+            raise SettingsError(f"backend: {' and '.join(candidates)} are active; choose one with --backend")
         name = candidates[0] if candidates else DEFAULT_BACKEND
     offer = offers.get(_normal(name))
     if offer is None:
@@ -50,3 +56,51 @@ def choose_backend(
 
 def _normal(name: str) -> str:
     return name.lower().replace("-", "_")
+
+
+async def started(
+    make: Callable[[], Backend], name: str, rules: Sequence[ChannelRule], sink: Sink, node_id: str
+) -> Backend:
+    """Makes, checks and starts a backend, and hears the orders of other nodes through it.
+
+    Args:
+        make: Makes it.
+        name: Its name, for errors.
+        rules: The channel rules; it must be capable of what they need.
+        sink: Where payloads go.
+        node_id: Name of this node.
+
+    Raises:
+        SettingsError: It cannot be started; names it. Nothing of it is left.
+    """
+    backend: Any = None
+    try:
+        backend = make()
+        if not isinstance(backend, Backend):
+            raise BackendError(f"its factory gave a {type(backend).__name__}, which is no Backend")
+        _check_capabilities(backend, name, rules)
+        await backend.start(sink, node_id)
+        await backend.subscribe(CONTROL)
+    except Exception as error:
+        if isinstance(backend, Backend):
+            await closed(backend)
+        if isinstance(error, SettingsError):
+            raise
+        text = str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"
+        raise SettingsError(f"backend {name}: {text}") from error
+    return backend
+
+
+async def closed(backend: Backend) -> None:
+    """Closes a backend; what it raises is logged."""
+    try:
+        await backend.close()
+    except Exception:
+        log.exception("the backend failed to close")
+
+
+def _check_capabilities(backend: Backend, name: str, rules: Sequence[ChannelRule]) -> None:
+    for index, rule in enumerate(rules):
+        for wanted, key, capability in ((rule.history, "history", HISTORY), (rule.presence, "presence", PRESENCE)):
+            if wanted and capability not in backend.capabilities:
+                raise SettingsError(f"channels[{index}].{key}: the backend {name} does not offer {capability}")

@@ -61,14 +61,14 @@ class ClientMessages:
         return {"channel": channel, "publication_id": published.id, **protocol.position_fields(published.position)}
 
     async def _presence(self, connection: Connection, message: ClientMessage) -> dict[str, Any]:
-        _need_id(message)
+        message.need_id()
         server = connection.server
         channel = message.text("channel", server.settings.max_channel_length)
         await server.access.authorize(connection.identity, "presence", Address.channel(channel), by_client=True)
         return {"channel": channel, **protocol.roster_fields(await server.presence.roster(channel))}
 
     async def _history(self, connection: Connection, message: ClientMessage) -> dict[str, Any]:
-        _need_id(message)
+        message.need_id()
         server = connection.server
         channel = message.text("channel", server.settings.max_channel_length)
         await server.access.authorize(connection.identity, "history", Address.channel(channel), by_client=True)
@@ -79,11 +79,6 @@ class ClientMessages:
             reverse=message.get("reverse") is True,
         )
         return {"channel": channel, **protocol.history_fields(page)}
-
-
-def _need_id(message: ClientMessage) -> None:
-    if message.id is None:
-        raise RequestError(errors.BAD_FIELD, f"A {message.type} message needs an id: nothing else could be answered.")
 
 
 def _key(message: ClientMessage, sender_id: str | None) -> str | None:

@@ -49,17 +49,23 @@ class SeedMessages:
     async def _connect(self, connection: Connection, message: ClientMessage) -> None:
         server = connection.server
         subscriber_id = message.text("subscriber_id", server.settings.max_id_length)
-        if connection.subscriber_id == subscriber_id:
+        user = Address.user(subscriber_id)
+        if connection.is_in(user):
             return
-        if connection.subscriber_id is not None:
-            if message.id is None:  # release 0.2.2 ignored it without a word, and its clients may rely on that
+        if connection.subscriber_id not in (None, subscriber_id):
+            if (
+                connection.connected and message.id is None
+            ):  # release 0.2.2 ignored it without a word, and its clients may rely on that
                 log.info("%s stays %r: its second connect is ignored", connection.id, connection.subscriber_id)
                 return
             raise RequestError(errors.ALREADY_CONNECTED)
-        await server.access.authorize(connection.identity, "subscribe", _COMMON, by_client=True)
-        user = Address.user(subscriber_id)
+        identity = connection.identity
+        if identity.subscriber_id is None:  # a claim: what an authenticator has vouched for is not this id
+            identity = replace(identity, subscriber_id=subscriber_id, proven=False)
+        await server.access.authorize(identity, "subscribe", _COMMON, by_client=True)
         await connection.enter(user)
-        if not connection.is_in(_COMMON):
+        newcomer = not connection.is_in(_COMMON)
+        if newcomer:
             try:
                 await connection.enter(_COMMON)
             except RequestError:
@@ -67,7 +73,7 @@ class SeedMessages:
                 raise
         if connection.closed:
             return
-        connection.identity = replace(connection.identity, subscriber_id=subscriber_id)
+        connection.identity = identity
         connection.reply(message)
         for channel in connection.channels:
             if channel != COMMON_CHANNEL:  # it was in there without a name
@@ -76,6 +82,8 @@ class SeedMessages:
             await server.notices.announce(connection, protocol.CONNECT)
         if server.hooks.connected is not None:
             await server.hooks.connected(connection)
+        if newcomer and server.hooks.subscribed is not None:
+            await server.hooks.subscribed(connection, COMMON_CHANNEL)
 
     async def _subscribe(self, connection: Connection, message: ClientMessage) -> None:
         server = connection.server

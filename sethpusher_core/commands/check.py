@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from ..backends.choice import choose_backend
+from ..api.routes import plugin_routes
 from ..errors import SettingsError, UsageError
 from ..settings.rules import ChannelRules
 
@@ -34,9 +34,11 @@ def run(start: Start) -> int:
         for problem in start.resolved.problems:
             print(f"seth-pusher: {problem.text}", file=sys.stderr)
         return SettingsError.exit_code
-    hooks = start.hooks()
-    backend, _ = choose_backend(hooks, start.settings.backend, start.component_settings())
-    lines = [f"backend: {backend}", "plugins:"]
+    server = start.server()
+    for failure in (*plugin_routes(server)[1], *start.command_failures()):
+        start.loader.mark_broken(failure)
+    hooks = server.hooks
+    lines = [f"backend: {server.backend_name}", "plugins:"]
     for record in start.loader.records:
         lines.append(
             f"  {record.name} {record.version}: {record.status}" + (f" ({record.error})" if record.error else "")
@@ -47,5 +49,6 @@ def run(start: Start) -> int:
         lines.append(f"warning: {warning}")
     for later, earlier in ChannelRules(start.settings.channels).unreachable():
         lines.append(f"warning: channels[{later}] is never used: channels[{earlier}] matches all that it does")
-    print("\n".join([*lines, "ok"]))
-    return 0
+    broken = start.strict and any(record.is_problem for record in start.loader.records)
+    print("\n".join([*lines, "not ok: a plugin has a problem" if broken else "ok"]))
+    return SettingsError.exit_code if broken else 0

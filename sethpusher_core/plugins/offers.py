@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -143,6 +144,8 @@ def _check(what: str, name: object, offers: Collection[str], made_by: object) ->
         raise ValueError(f"{name!r} is no name for a {what}: lower case words joined by - or _")
     if normal(name) in map(normal, offers):
         raise ValueError(f"{what} {name} is registered twice")
+    if inspect.iscoroutinefunction(made_by):
+        raise TypeError(f"what makes or runs {what} {name} must be a plain function, not async")
     if not callable(made_by):
         raise TypeError(f"what makes or runs {what} {name} cannot be called")
 

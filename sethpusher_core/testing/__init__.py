@@ -29,6 +29,7 @@ Importing this module needs nothing but the core; a class is looked up, and pyte
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,21 +44,28 @@ _HOMES = {
     "PersistCompliance": ".persist",
     "kit_time": ".loops",
 }
+_WITH_ASSERTIONS = ("backend_cases", "nodes", "persist", "persist_cases")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.endswith("Compliance"):
+        _prepare_pytest(name)
+    value = globals()[name] = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    return value
+
+
+def _prepare_pytest(name: str) -> None:
     try:
         import pytest
     except ModuleNotFoundError as error:
         raise ImportError(
             f"{__name__}.{name} needs pytest: pip install 'sethpusher-core[testing]'", name="pytest"
         ) from error
-    # Else a failing case would show its line and none of the values in it.
-    pytest.register_assert_rewrite(__name__)
-    value = globals()[name] = getattr(importlib.import_module(_HOMES[name], __name__), name)
-    return value
+    # Else a case that fails would show its line, and none of the values in it.
+    modules = (f"{__name__}.{module}" for module in _WITH_ASSERTIONS)
+    pytest.register_assert_rewrite(*(module for module in modules if module not in sys.modules))
 
 
 def __dir__() -> list[str]:

@@ -153,7 +153,7 @@ class Bare(Client):
     def closed(self) -> tuple[int | None, str]:
         while (data := self.line.frame()) is not None:
             self.inbox.append(data.decode())
-        self.line.close()
+        self.line.drop()
         return self.line.close_code, self.line.close_reason
 
     def close(self) -> None:
@@ -216,7 +216,7 @@ class SockJS(Client):
     def closed(self) -> tuple[int | None, str]:
         while (texts := self._receive()) is not None:
             self.inbox.extend(texts)
-        self.line.close()
+        self.line.drop()
         if self.close_frame is not None:
             assert self.close_frame == (self.line.close_code, self.line.close_reason)
         return self.line.close_code, self.line.close_reason

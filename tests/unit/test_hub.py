@@ -129,17 +129,29 @@ def test_newcomers_get_what_is_published_after_they_joined(house: House) -> None
     assert (numbers(early), numbers(late)) == ([1, 2], [2])
 
 
-def test_leavers_get_nothing_more(house: House) -> None:
+def test_leavers_get_what_was_published_before_and_nothing_more(house: House) -> None:
     member, leaver = house.join()
+    skipped, leaver_too = house.join()
     _, stays = house.join()
     house.publish(1)
     house.loop.run()
     house.publish(2)
+    house.publish(3, skipped.id)
     house.news.leave(member)
-    house.publish(3)
+    house.news.leave(skipped)
+    assert (numbers(leaver), numbers(leaver_too)) == ([1, 2, 3], [1, 2]), "at once, before any reply"
+    house.publish(4)
     house.loop.run()
-    assert (numbers(leaver), numbers(stays)) == ([1], [1, 2, 3])
+    assert (numbers(leaver), numbers(leaver_too), numbers(stays)) == ([1, 2, 3], [1, 2], [1, 2, 3, 4])
     assert house.news.count == 1
+
+
+def test_one_who_leaves_to_recover_is_owed_nothing(house: House) -> None:
+    member, leaver = house.join()
+    house.publish(1)
+    house.news.leave(member, owed=False)
+    house.loop.run()
+    assert numbers(leaver) == []
 
 
 def test_a_skipped_member_gets_the_rest_in_order(house: House) -> None:
@@ -153,18 +165,19 @@ def test_a_skipped_member_gets_the_rest_in_order(house: House) -> None:
 
 
 @pytest.mark.usefixtures("yielding")
-def test_those_who_leave_during_a_fan_out_are_skipped_and_newcomers_wait(house: House) -> None:
+def test_those_who_leave_during_a_fan_out_get_theirs_once_and_newcomers_wait(house: House) -> None:
     members = [house.join() for _ in range(7)]
     house.publish(1)
     house.loop.turn()
     assert [numbers(outlet) for _, outlet in members] == [[1], [1], [], [], [], [], []]
     house.news.leave(members[0][0])
     house.news.leave(members[5][0])
+    assert numbers(members[5][1]) == [1]
     newcomer = house.join()
     other_form = house.join(Form.FRAMED)
     house.publish(2)
     house.loop.run()
-    expected = [[1], [1, 2], [1, 2], [1, 2], [1, 2], [], [1, 2]]
+    expected = [[1], [1, 2], [1, 2], [1, 2], [1, 2], [1], [1, 2]]
     assert [numbers(outlet) for _, outlet in members] == expected
     assert numbers(newcomer[1]) == numbers(other_form[1]) == [2]
 

@@ -51,14 +51,18 @@ def test_bytes_are_read_like_text() -> None:
 
 @pytest.mark.parametrize("type_", [None, "", 1, [], {}, True])
 def test_a_type_is_a_text(type_: object) -> None:
+    assert refused(message(type=type_).check)[0] is errors.BAD_MESSAGE
     assert refused(lambda: message(type=type_).type)[0] is errors.BAD_MESSAGE
-    assert refused(lambda: message().type)[0] is errors.BAD_MESSAGE
+
+
+def test_a_message_without_a_type_is_none() -> None:
+    assert refused(message(id="x").check) == (errors.BAD_MESSAGE, "Message must have a type.")
 
 
 @pytest.mark.parametrize("id", [1.5, True, [], {}])
 def test_an_id_that_cannot_be_one_is_refused_and_forgotten(id: object) -> None:
     bad = message(type="connect", id=id)
-    assert refused(lambda: bad.type) == (errors.BAD_FIELD, "id must be a text or an integer.")
+    assert refused(bad.check) == (errors.BAD_FIELD, "id must be a text or an integer.")
     assert bad.id is None
 
 

@@ -79,9 +79,14 @@ class Socket {
     this.onclose?.({ code, reason });
   }
 
-  /** What the client has sent next; it must be of this type. */
+  /** What the client has sent next. */
+  next() {
+    return this.#unread.shift();
+  }
+
+  /** The same; it must be of this type. */
   hears(type) {
-    const message = this.#unread.shift();
+    const message = this.next();
     assert.equal(message?.type, type, `not ${type} but ${JSON.stringify(message)}`);
     return message;
   }
@@ -120,7 +125,8 @@ export function script(t, options = {}) {
     }
   }
   const client = new SethPusher("http://push.example", { WebSocket, ...options });
-  for (const event of ["connecting", "connected", "disconnected", "message", "notice", "other", "error"]) {
+  const events = ["connecting", "connected", "disconnected", "message", "notice", "other"];
+  for (const event of options.quiet ? events : [...events, "error"]) {
     client.on(event, (...details) => server.log.push([event, ...details]));
   }
   t.after(() => {

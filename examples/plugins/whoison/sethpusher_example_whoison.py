@@ -40,7 +40,7 @@ class WhoIsOnHandler(ApiHandler):
         self.refresh = refresh
 
     async def get(self) -> None:
-        await self.server.access.authorize(self.identity, "inspect", SERVER)
+        await self.authorize("inspect", SERVER)
         members = self.server.members().items()
         channels = sorted((at.name, sorted(str(id) for id in ids)) for at, ids in members if at.kind == CHANNEL)
         self.set_header("Content-Type", "text/html; charset=UTF-8")

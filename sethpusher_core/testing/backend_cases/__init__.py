@@ -1,0 +1,1 @@
+"""The cases for backends: one module for each part of the contract in :mod:`sethpusher_core.backends`."""
