@@ -80,6 +80,7 @@ class PushServer:
         settings: CoreSettings | None = None,
         *,
         plugins: Sequence[object] = (),
+        discover: bool = False,
         registry: PluginRegistry | None = None,
         component_settings: Mapping[str, object] | None = None,
     ) -> None:
@@ -87,13 +88,21 @@ class PushServer:
 
         Args:
             settings: The core's settings; the defaults when left out.
-            plugins: Plugin objects (modules or instances), in the order in which they run; nothing is discovered.
+            plugins: Plugin objects (modules or instances), in the order in which they run.
+            discover: Whether installed plugins are loaded besides, and settings are read from the environment and the
+                file that SETHPUSHER_CONFIG names (``settings``, when given, stand for the core's).
             registry: Instead of ``plugins``: a registry that a loader has filled, built-ins included.
             component_settings: Settings of the plugins' components by name, for backends that declare some.
 
         Raises:
-            SettingsError: A plugin is refused, or the chosen backend is not there.
+            SettingsError: A plugin or a setting is refused, or the chosen backend is not there.
         """
+        if discover:
+            from .start import discovered
+
+            found = discovered(plugins)
+            settings = settings or found.settings
+            registry, component_settings = found.registry, found.component_settings()
         self.settings = settings or CoreSettings()
         self.rules = ChannelRules(self.settings.channels)
         order = self.settings.plugin_order

@@ -7,10 +7,13 @@ declarations, everything.
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from ._version import __version__
 from .builtins import with_builtins
 from .builtins.closed_door import ClosedDoor
 from .commands import check, explain
@@ -23,15 +26,15 @@ from .plugins.registry import PluginRegistry
 from .plugins.report import as_json, as_table
 from .plugins.selection import Selection
 from .settings.component import Component
-from .settings.core import CoreSettings
+from .settings.core import CoreSettings, core_component
 from .settings.render import help_text, show_config
 from .settings.resolve import Resolved, resolve
-from .settings.switches import Switches
+from .settings.switches import Switches, read_switches
 
 if TYPE_CHECKING:
     from .server import PushServer
 
-__all__ = ["Start"]
+__all__ = ["Start", "discovered"]
 
 log = logging.getLogger("sethpusher.start")
 
@@ -209,6 +212,23 @@ class Start:
             self.loader.mark_broken(error)
             log.error("%s", error)
         return offers.accepted
+
+
+def discovered(plugins: Iterable[object]) -> Start:
+    """What the environment, and the file that it names, make of the installed plugins; for embedding programs.
+
+    Args:
+        plugins: Plugin objects that are registered before them.
+
+    Raises:
+        SettingsError: Something is wrong; says what to do.
+    """
+    core = core_component(__version__)
+    start = Start(core, read_switches(core, (), os.environ))
+    for plugin in plugins:
+        start.registry.register(plugin)
+    start.load()
+    return start
 
 
 COMMANDS: Final = MappingProxyType({"check": (check.run, check.HELP), "explain": (explain.run, explain.HELP)})

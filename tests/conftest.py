@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,12 @@ from support.logs import LogWatch
 from support.server import RunningServer
 
 Serve = Callable[..., RunningServer]
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the garbage collection that ends each server's test need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
