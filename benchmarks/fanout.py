@@ -43,10 +43,10 @@ def main() -> None:
         rounds: dict[str, list[dict[str, Any]]] = {"floor": [], "seth-pusher": []}
         for _ in range(options.rounds):
             with _running([str(folder / "floor")], "{}") as (port, pid):
-                rounds["floor"].append(_load(folder, options, port, pid, ["--path", "/"]))
+                rounds["floor"].append(_load(folder, options, 1, port, pid, ["--path", "/"]))
             with _running(server, "--port={}") as (port, pid):
                 sub = ["--path", "/connect/0/%6/websocket", "--sub", SUBSCRIBE]
-                rounds["seth-pusher"].append(_load(folder, options, port, pid, sub))
+                rounds["seth-pusher"].append(_load(folder, options, options.publishers, port, pid, sub))
     _report(rounds)
 
 
@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--subscribers", type=int, default=1000)
     parser.add_argument("--messages", type=int, default=300, help="per round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--publishers", type=int, default=1, help="publisher connections that are busy at once")
+    parser.add_argument("--publishers", type=int, default=1, help="busy at once; the floor always has one")
     return parser.parse_args()
 
 
@@ -86,11 +86,13 @@ def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit(f"{process.args!r} did not start")
 
 
-def _load(folder: Path, options: argparse.Namespace, port: int, pid: int, how: list[str]) -> dict[str, Any]:
+def _load(
+    folder: Path, options: argparse.Namespace, publishers: int, port: int, pid: int, how: list[str]
+) -> dict[str, Any]:
     command = [
         *(str(folder / "fanload"), "--port", str(port), "--pid", str(pid), "--pubhttp", "/api/channels/bench/"),
         *("--conns", str(options.subscribers), "--msgs", str(options.messages)),
-        *("--pubs", str(options.publishers), "--window", str(options.publishers)),
+        *("--pubs", str(publishers), "--window", str(publishers)),
     ]
     done = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
     if done.returncode:

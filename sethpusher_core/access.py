@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from . import errors
 from .addresses import CHANNEL, Address
@@ -14,48 +16,128 @@ from .identity import ANONYMOUS, Credentials, Identity
 
 if TYPE_CHECKING:
     from .plugins.hooks import Hooks
+    from .plugins.registry import Registered
     from .settings.rules import ChannelRules
 
-__all__ = ["Access"]
+__all__ = ["NO_TOKENS", "Access", "Anonymous", "Reason"]
 
 log = logging.getLogger("sethpusher.access_control")
 
+Anonymous: TypeAlias = Literal["none", "connect", "all"]
+
+NO_TOKENS: Final = "No authenticator of this server takes tokens."
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step on the way to a decision.
+
+    Attributes:
+        allowed: What it says; None: no opinion.
+        by: The plugin, rule or setting that says it.
+        text: Why.
+    """
+
+    allowed: bool | None
+    by: str
+    text: str
+
 
 class Access:
-    """Asks the plugins, and says no when they fail."""
+    """Asks the plugins, and says no when they fail.
 
-    def __init__(self, hooks: Hooks, rules: ChannelRules) -> None:
+    Attributes:
+        proves_ids: Whether an active authenticator can prove who somebody is (its attribute ``proves_ids``): then an id
+            that is merely claimed does not count.
+        takes_tokens: Whether an active authenticator takes tokens (its attribute ``takes_tokens``).
+    """
+
+    def __init__(
+        self, hooks: Hooks, rules: ChannelRules, anonymous: Anonymous = "none", plugins: Iterable[Registered] = ()
+    ) -> None:
         """Nothing is asked yet.
 
         Args:
             hooks: The compiled hooks.
             rules: What holds in which channel.
+            anonymous: What callers without credentials may do.
+            plugins: The active plugins; what they declare is read here.
         """
         self._hooks = hooks
         self._rules = rules
+        self._anonymous = anonymous
+        authenticators = [plugin for plugin in plugins if "authenticate" in plugin.hooks]
+        self.proves_ids = any(getattr(plugin.plugin, "proves_ids", False) for plugin in authenticators)
+        takers = [plugin.name for plugin in authenticators if getattr(plugin.plugin, "takes_tokens", False)]
+        self._of_tokens = None if hooks.authenticate is None else hooks.authenticate.only(takers)
+        self.takes_tokens = self._of_tokens is not None
+
+    # ------------------------------------------------------------------------------------------------ authentication
 
     async def authenticate(self, credentials: Credentials) -> Identity:
-        """Who a caller is.
+        """Who a caller is; where nobody knows, the setting ``anonymous`` says whether that will do.
 
         Raises:
             RequestError: UNAUTHENTICATED, or UNAVAILABLE when an authenticator failed.
         """
-        authenticate = self._hooks.authenticate
-        if authenticate is None:
+        identity = await self.recognize(credentials)
+        if identity is not None:
+            return identity
+        self.check_anonymous(credentials)
+        return ANONYMOUS
+
+    async def recognize(self, credentials: Credentials) -> Identity | None:
+        """Who a caller is; None for one without credentials.
+
+        Raises:
+            RequestError: See :meth:`authenticate`.
+        """
+        chain = self._hooks.authenticate
+        if chain is None:
             return ANONYMOUS
+        if credentials.token is not None:
+            chain = self._of_tokens
+            if chain is None:
+                raise RequestError(errors.UNSUPPORTED, NO_TOKENS)
         try:
-            plugin, answer = await authenticate.ask(credentials)
+            plugin, answer = await chain.ask(credentials)
         except HookError as error:
             log.error("refused %r: %s", credentials, error, exc_info=error.__cause__)
             raise RequestError(errors.UNAVAILABLE) from error
-        if answer is None or isinstance(answer, Rejected):
-            reason = "no credentials that any authenticator knows" if answer is None else f"{plugin}: {answer.reason}"
-            log.info("refused %r: %s", credentials, reason)
-            raise RequestError(errors.UNAUTHENTICATED)
+        if isinstance(answer, Rejected):
+            raise self._refusal(credentials, f"{plugin}: {answer.reason}")
+        if answer is None:
+            unknown = _unknown_credentials(credentials)
+            if unknown:
+                raise self._refusal(credentials, unknown)
+            return None
+        if answer.expires_at is not None and answer.expires_at <= time.time():
+            raise self._refusal(credentials, f"{plugin}: the credentials have expired")
+        if self.proves_ids and not answer.proven:
+            return replace(answer, subscriber_id=None, plugin=plugin)
         return replace(answer, plugin=plugin)
 
+    def check_anonymous(self, credentials: Credentials) -> None:
+        """Lets a caller without credentials pass, if the setting ``anonymous`` does.
+
+        Raises:
+            RequestError: UNAUTHENTICATED.
+        """
+        setting = self._anonymous
+        if setting == "all" or (setting == "connect" and credentials.purpose == "connection"):
+            return
+        remedy = "connect or all" if credentials.purpose == "connection" else "all"
+        why = f"it has no credentials that any authenticator knows, and anonymous = {setting} (not {remedy})"
+        raise self._refusal(credentials, why)
+
+    def _refusal(self, credentials: Credentials, reason: str) -> RequestError:
+        log.info("refused %r: %s", credentials, reason)
+        return RequestError(errors.UNAUTHENTICATED)
+
+    # ------------------------------------------------------------------------------------------------- authorization
+
     async def authorize(self, identity: Identity, action: str, target: Address, *, by_client: bool = False) -> None:
-        """Lets an action pass, or does not.
+        """Lets an action pass, or does not. A refusal does not tell whether the target exists.
 
         Args:
             identity: Who asks.
@@ -75,17 +157,59 @@ class Access:
                 raise RequestError(errors.DENIED)
             if verdict is not None:
                 return
-        if by_client and not self._rule_allows(identity, action, target):
+        if by_client and not self._by_rule(identity, action, target).allowed:
             raise RequestError(errors.DENIED)
 
-    def _rule_allows(self, identity: Identity, action: str, target: Address) -> bool:
+    async def explain(
+        self, identity: Identity, action: str, target: Address, *, by_client: bool = True
+    ) -> tuple[bool, list[Reason]]:
+        """What :meth:`authorize` would say, and why: each opinion in the order in which it is asked for.
+
+        A caller whom no plugin vouches for (``identity.plugin``) counts as one without credentials.
+        """
+        reasons: list[Reason] = []
+        if self._hooks.authenticate is not None and identity.subscriber_id is None and not identity.plugin:
+            enough = ("all", "connect") if by_client else ("all",)
+            setting = f"anonymous = {self._anonymous}"
+            if self._anonymous not in enough:
+                return False, [Reason(False, setting, "callers without credentials are refused")]
+            reasons.append(Reason(None, setting, "callers without credentials are let in"))
+        opinions = [] if self._hooks.authorize is None else await self._hooks.authorize.explain(identity, action, target)
+        for plugin, opinion in opinions:
+            allowed = None if opinion is None else not isinstance(opinion, Denied)
+            text = opinion.reason if isinstance(opinion, Denied) else "has no opinion" if opinion is None else "says yes"
+            reasons.append(Reason(allowed, f"plugin {plugin}", text))
+        said = {reason.allowed for reason in reasons} - {None}
+        if not said:
+            last = self._by_rule(identity, action, target) if by_client else Reason(True, "default", _HTTP_DEFAULT)
+            reasons.append(last)
+            said = {last.allowed}
+        return False not in said, reasons
+
+    def _by_rule(self, identity: Identity, action: str, target: Address) -> Reason:
         if target.kind != CHANNEL:
-            return False
-        rule = self._rules.rule_for(target.name)
-        audience = {
-            "subscribe": rule.subscribe,
-            "publish": rule.publish,
-            "presence": rule.presence_read,
-            "history": rule.history_read,
-        }.get(action, "nobody")
-        return audience == "anyone" or (audience == "identified" and identity.subscriber_id is not None)
+            return Reason(False, "default", "what is not a channel is not for clients, unless a plugin says so")
+        if action == "publish" and self._reads_only(identity):
+            return Reason(False, "anonymous = connect", "callers without credentials may not publish")
+        explained = self._rules.rule_for(target.name)
+        key = {"presence": "presence_read", "history": "history_read"}.get(action, action)
+        audience = getattr(explained, key, "nobody") if action in _BY_RULE else "nobody"
+        allowed = audience == "anyone" or (audience == "identified" and identity.subscriber_id is not None)
+        return Reason(allowed, f'rule match = "{explained.match}"', f"{key} = {audience}")
+
+    def _reads_only(self, identity: Identity) -> bool:
+        """Whether somebody is here without credentials, and may connect and subscribe only."""
+        return self._anonymous == "connect" and not identity.plugin and self._hooks.authenticate is not None
+
+
+_BY_RULE: Final = frozenset({"subscribe", "publish", "presence", "history"})
+_HTTP_DEFAULT: Final = "a call over HTTP that no plugin has an opinion about"
+
+
+def _unknown_credentials(credentials: Credentials) -> str:
+    """What is presented that no authenticator has taken for its own; such credentials are bad, not missing."""
+    if credentials.token is not None:
+        return "no authenticator knows the token"
+    if "Authorization" in credentials.headers:
+        return "no authenticator knows what stands in the header Authorization"
+    return ""

@@ -7,6 +7,7 @@ The name leads to anything with ``for_server(settings) -> PushServer``; the appl
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING
 
 from .errors import SettingsError
@@ -14,16 +15,18 @@ from .settings.core import CoreSettings
 
 if TYPE_CHECKING:
     from .server import PushServer
+    from .start import Start
 
 __all__ = ["server_of"]
 
 
-def server_of(name: str, settings: CoreSettings) -> PushServer:
+def server_of(name: str, settings: CoreSettings, start: Start | None = None) -> PushServer:
     """Makes the server of an application.
 
     Args:
         name: Dotted name, such as ``sethpusher.applications.SethPusherOnRedisApplication``.
         settings: The core's settings, handed to it.
+        start: What the command knows besides (plugins, their settings); handed to a ``for_server(settings, start)``.
 
     Raises:
         SettingsError: There is no such thing, or it makes no server; one line that says what to do.
@@ -45,7 +48,8 @@ def server_of(name: str, settings: CoreSettings) -> PushServer:
     make = getattr(application, "for_server", None)
     if not callable(make):
         raise SettingsError(f"app: {name} has no for_server(settings), so no server can be made of it")
-    server = make(settings)
+    knows_start = "start" in inspect.signature(make).parameters
+    server = make(settings, start=start) if knows_start else make(settings)
     if not isinstance(server, PushServer):
         raise SettingsError(f"app: {name}.for_server gave a {type(server).__name__}, not a PushServer")
     return server

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import errors, jsontext, protocol
 from .addresses import CHANNEL, COMMON_CHANNEL, Address
+from .admission import Admission
 from .answers import Handled
 from .errors import BackendError, CloseCode, HookError, RequestError
 from .hub import Member
@@ -61,6 +62,7 @@ class Connection:
         transport: ``websocket``, ``rawwebsocket``, ``xhr``, ``xhr_streaming``, ``eventsource``, ...
         remote_ip: Address of the peer, as text.
         identity: Who it is, as far as the server knows.
+        admission: Its way past the authenticators; None where none is active.
         closed: Whether it has ended.
     """
 
@@ -68,12 +70,12 @@ class Connection:
         "__weakref__",
         "_allowance",
         "_counted_at",
-        "_credentials",
         "_inbox",
         "_members",
         "_opened",
         "_session",
         "_task",
+        "admission",
         "close_code",
         "closed",
         "id",
@@ -91,8 +93,8 @@ class Connection:
         self.identity: Identity = ANONYMOUS
         self.closed = False
         self.close_code = 1006
+        self.admission = None if server.hooks.authenticate is None else Admission(self, credentials)
         self._session = session
-        self._credentials: Credentials | None = credentials
         self._members: dict[Address, Member] = {}
         self._inbox: deque[str | bytes] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -135,13 +137,24 @@ class Connection:
             self._session.outlet.post(protocol.ack(message.id, fields))
         message.answered = True
 
+    def turn_away(self, error: RequestError, message: ClientMessage | None = None) -> None:
+        """Ends the connection because its credentials are missing, bad or cannot be checked.
+
+        Args:
+            error: Why.
+            message: What showed them, which is answered with the error; None: the handshake.
+        """
+        if message is not None:
+            self._refuse(message, error)
+        self._inbox = None
+        self.close(errors.REJECTED if error.code is errors.UNAUTHENTICATED else errors.FAILED)
+
     # ----------------------------------------------------------------------------------------- called by transports
 
     def opened(self) -> None:
         """The line is up. Asks who it is where an authenticator is active, before any message is looked at."""
-        if self.server.hooks.authenticate is None:
+        if self.admission is None:
             self._opened = True
-            self._credentials = None
         else:
             self._start()
 
@@ -163,6 +176,8 @@ class Connection:
             return
         self.closed = True
         self.close_code = code
+        if self.admission is not None:
+            self.admission.end()
         if self._task is None:
             if not self._members and self.subscriber_id is None and self.server.hooks.disconnected is None:
                 self.server.forget(self)
@@ -233,8 +248,9 @@ class Connection:
 
     async def _work(self) -> None:
         try:
-            if not self._opened:
-                await self._authenticate()
+            if not self._opened and self.admission is not None:
+                self._opened = True
+                await self.admission.begin()
             while self._inbox:
                 text = self._inbox.popleft()
                 await self._handle(text)
@@ -250,16 +266,6 @@ class Connection:
             if self.closed:
                 self.server.forget(self)
 
-    async def _authenticate(self) -> None:
-        self._opened = True
-        credentials, self._credentials = self._credentials, None
-        assert credentials is not None
-        try:
-            self.identity = await self.server.access.authenticate(credentials)
-        except RequestError as error:
-            self._inbox = None
-            self.close(errors.REJECTED if error.code is errors.UNAUTHENTICATED else errors.FAILED)
-
     async def _handle(self, text: str | bytes) -> None:
         message = ClientMessage({})
         try:
@@ -267,6 +273,8 @@ class Connection:
             message.check()
             if not self._within_rate():
                 raise RequestError(errors.OVERLOADED)
+            if self.admission is not None and not await self.admission.admits(message):
+                return
             dispatch = self.server.hooks.dispatch
             handled = None if dispatch is None else await dispatch(self, message)
             if handled is None:

@@ -122,6 +122,7 @@ SLOW: Final = CloseCode(3002, "too slow: the outbound queue is full")
 SILENT: Final = CloseCode(3003, "no answer to a ping")
 FAILED: Final = CloseCode(3004, "the server failed")
 OVERLOAD: Final = CloseCode(3005, "too many connections, come back later")
+EXPIRED: Final = CloseCode(3006, "credentials have expired, come back with new ones")
 REJECTED: Final = CloseCode(3500, "invalid credentials")
 BAD_FRAME: Final = CloseCode(3501, "not what the protocol allows")
 FRAME_TOO_LARGE: Final = CloseCode(3502, "message too large")
@@ -134,6 +135,7 @@ CLOSE_CODES: Final = (
     SILENT,
     FAILED,
     OVERLOAD,
+    EXPIRED,
     REJECTED,
     BAD_FRAME,
     FRAME_TOO_LARGE,

@@ -13,7 +13,7 @@ import msgspec
 
 from .addresses import COMMON_CHANNEL, Address
 from .backends.base import Outgoing
-from .errors import BackendError
+from .errors import BackendError, BackendUnavailable
 from .publication import notice_payload
 
 if TYPE_CHECKING:
@@ -69,13 +69,27 @@ class Notices:
         subscriber_id = connection.subscriber_id
         body = _TEXTS[type].format(id=subscriber_id, channel=channel)
         envelope = msgspec.json.encode({"message": {"body": body, "subscriber_id": subscriber_id, "type": type}})
-        skip = "" if type == "subscribe" else connection.id
         try:
-            [result] = await self._backend.publish([Outgoing(Address.channel(channel), notice_payload(envelope, skip))])
-            if isinstance(result, BackendError):
-                raise result
+            await self.tell(channel, envelope, skip="" if type == "subscribe" else connection.id)
         except BackendError as error:
             log.warning("no %s notice in channel %s: %s", type, channel, error)
+
+    async def tell(self, channel: str, envelope: bytes, *, skip: str = "") -> None:
+        """Sends JSON text to the members of a channel, on all nodes, as it is.
+
+        Args:
+            channel: The channel.
+            envelope: What clients read.
+            skip: Id of a connection that shall not get it.
+
+        Raises:
+            BackendError: It cannot be sent now.
+        """
+        if self._backend is None:
+            raise BackendUnavailable("the server is not running")
+        [result] = await self._backend.publish([Outgoing(Address.channel(channel), notice_payload(envelope, skip))])
+        if isinstance(result, BackendError):
+            raise result
 
     def _is_paused(self, channel: str) -> bool:
         local = self._hub.get(Address.channel(channel))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
@@ -24,6 +24,7 @@ from .backends.memory import MemoryBounds
 from .builtins import with_builtins
 from .census import Census
 from .connection import ClientSession, Connection
+from .deadlines import Deadlines
 from .errors import HookError, RequestError, SettingsError
 from .farewell import see_off
 from .history import History
@@ -65,6 +66,7 @@ class PushServer:
         census: How many members channels and users have, over all nodes.
         history: Reading channels back.
         access: Who is calling, and what they may do.
+        deadlines: The one timer of all connections whose identity ends, or that have yet to show one.
         router: The SockJS endpoint.
         plugin_names: The active plugins, built-in ones aside.
         challenge: What a 401 says in ``WWW-Authenticate``: what plugins have in an attribute of this name.
@@ -74,6 +76,9 @@ class PushServer:
         connections: Live connections by id.
         counts: How often which limit was crossed.
     """
+
+    connection_class: type[Connection] = Connection
+    """What a client becomes; embedding programs may derive from it."""
 
     def __init__(
         self,
@@ -125,7 +130,8 @@ class PushServer:
         self.presence = Presence(self.rules)
         self.census = Census(self.hub, self.interest)
         self.history = History(self.rules, self.interest)
-        self.access = Access(self.hooks, self.rules)
+        self.access = Access(self.hooks, self.rules, self.settings.anonymous, registry.plugins)
+        self.deadlines = Deadlines()
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
         self.counts: Counter[str] = Counter()
         self.node_id = ""
@@ -189,7 +195,7 @@ class PushServer:
             if self.hooks.startup is not None:
                 await self.hooks.startup(self)
         except (HookError, SettingsError) as error:
-            await self._take_down(error if isinstance(error, HookError) else None)
+            await self._take_down(self._not_started(error))
             raise SettingsError(f"not started: {error}") from error
         self.router.start()
         self._state = "running"
@@ -212,7 +218,7 @@ class PushServer:
                 await self.interest.settled()
         except TimeoutError:
             log.warning("stopped with work unfinished: shutdown_timeout is over")
-        await self._take_down(None)
+        await self._take_down()
 
     @property
     def trouble(self) -> str | None:
@@ -324,7 +330,7 @@ class PushServer:
     def accept(self, session: ClientSession, credentials: Credentials) -> Connection:
         """Makes the connection of a session that has begun."""
         self._last_connection += 1
-        connection = Connection(self, session, f"{self.node_id}-{self._last_connection:x}", credentials)
+        connection = self.connection_class(self, session, f"{self.node_id}-{self._last_connection:x}", credentials)
         self.connections[connection.id] = connection
         connection.opened()
         return connection
@@ -401,11 +407,19 @@ class PushServer:
             log.warning("stopped with %d connections left: shutdown_timeout is over", len(self.connections))
         self._idle = None
 
-    async def _take_down(self, failed_startup: HookError | None) -> None:
+    def _not_started(self, error: Exception) -> Collection[str]:
+        """The plugins whose ``startup`` has not run to its end when the start failed."""
+        startup = self.hooks.startup
+        if startup is None:
+            return ()
+        return startup.not_done(error) if isinstance(error, HookError) else startup.plugins
+
+    async def _take_down(self, not_started: Collection[str] = ()) -> None:
         self.router.stop()
+        self.deadlines.stop()
         shutdown = self.hooks.shutdown
-        if shutdown is not None and failed_startup is not None and self.hooks.startup is not None:
-            shutdown = shutdown.without(self.hooks.startup.not_done(failed_startup))
+        if shutdown is not None and not_started:
+            shutdown = shutdown.without(not_started)
         if shutdown is not None:
             try:
                 await shutdown(self)
@@ -414,6 +428,6 @@ class PushServer:
                     log.error("%s", failure, exc_info=failure.__cause__)
         self._bind(None)
         if self._backend is not None:
-            await closed(self._backend)
+            await closed(self._backend, max(1.0, self.settings.shutdown_timeout))
             self._backend = None
         self._state = "stopped"

@@ -177,7 +177,7 @@ class Start:
         set_up("debug" if chatty else settings.logging, settings.log_format)
         for warning in self.warnings():
             log.warning("%s", warning)
-        run(self.server() if settings.app is None else server_of(settings.app, settings))
+        run(self.server() if settings.app is None else server_of(settings.app, settings, self))
         return 0
 
     def server(self) -> PushServer:

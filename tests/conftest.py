@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
-
 from support.logs import LogWatch
 from support.server import RunningServer
 
 Serve = Callable[..., RunningServer]
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_collection_finish() -> None:

@@ -48,7 +48,6 @@ class Subscription {
 
   leave(error) {
     this.state = LEFT;
-    this.#held = [];
     this.first.reject(error);
   }
 
@@ -155,14 +154,13 @@ class Subscription {
 
   #deliver(publication) {
     const { epoch, offset, message } = publication;
-    const duplicate = epoch === this.position?.epoch && offset <= this.position?.offset;
-    const own = this.#own.delete(offset);
-    if (offset !== undefined && !duplicate) {
+    if (offset !== undefined) {
+      if (epoch === this.position?.epoch && offset <= this.position.offset) {
+        return; // a duplicate
+      }
       this.#moveTo({ epoch, offset });
     }
-    if (!duplicate && !own) {
-      this.tell("message", message, publication);
-    }
+    this.tell("message", message, publication);
   }
 
   #moveTo({ epoch, offset }) {
@@ -333,6 +331,7 @@ export class SethPusher {
       this.#end(link, { code: 1000, reason: `refused: ${error.message}`, error, reconnect: error.temporary });
     link.socket = socket;
     socket.onopen = () => {
+      socket.onerror = nothing; // it says nothing that the close does not
       if (subscriberId === undefined && token === undefined) {
         this.#connected(link);
       } else {
@@ -342,7 +341,7 @@ export class SethPusher {
     };
     socket.onmessage = (event) => this.#heard(link, event.data);
     socket.onclose = ({ code = 1006, reason = "" }) => this.#end(link, { code, reason });
-    socket.onerror = nothing; // it says nothing that the close does not
+    socket.onerror = () => this.#end(link, { code: 1006, reason: "no connection" }); // in Node no close may follow
   }
 
   #connected(link) {

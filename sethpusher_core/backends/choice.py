@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ __all__ = ["choose_backend", "closed", "started"]
 log = logging.getLogger("sethpusher.backend")
 
 DEFAULT_BACKEND: Final = "memory"
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds that a backend which could not be started has to close."""
 
 
 def choose_backend(
@@ -83,7 +86,7 @@ async def started(
         await backend.subscribe(CONTROL)
     except Exception as error:
         if isinstance(backend, Backend):
-            await closed(backend)
+            await closed(backend, CLOSE_TIMEOUT)
         if isinstance(error, SettingsError):
             raise
         text = str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"
@@ -91,10 +94,13 @@ async def started(
     return backend
 
 
-async def closed(backend: Backend) -> None:
-    """Closes a backend; what it raises is logged."""
+async def closed(backend: Backend, timeout: float) -> None:
+    """Closes a backend, within ``timeout`` seconds; what it raises is logged."""
     try:
-        await backend.close()
+        async with asyncio.timeout(timeout):
+            await backend.close()
+    except TimeoutError:
+        log.error("the backend did not close within %g s", timeout)
     except Exception:
         log.exception("the backend failed to close")
 

@@ -61,12 +61,14 @@ class MemoryBackend(Backend):
         self._presence = _Presence()
         self._counts = _Counts()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
 
     # ------------------------------------------------------------------------------------------------- the contract
 
     async def start(self, sink: Sink, node_id: str) -> None:
         """See :meth:`Backend.start`."""
         self._sink = sink
+        self._closed = False
         self._sweep()
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[Accepted | BackendError]:
@@ -78,6 +80,8 @@ class MemoryBackend(Backend):
 
     async def subscribe(self, address: Address, positioned: bool = False) -> Position | None:
         """See :meth:`Backend.subscribe`."""
+        if self._closed:
+            raise BackendUnavailable("the backend is closed")
         self._heard.add(address)
         return self._streams.position(address) if positioned else None
 
@@ -87,6 +91,7 @@ class MemoryBackend(Backend):
 
     async def close(self) -> None:
         """See :meth:`Backend.close`."""
+        self._closed = True
         self._sink = None
         self._heard.clear()
         if self._sweeper is not None:

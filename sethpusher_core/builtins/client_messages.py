@@ -1,4 +1,4 @@
-"""What clients may say beyond the seed documentation: ping, publish, presence, history."""
+"""What clients may say beyond the seed documentation: ping, publish, presence, history, refresh."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import errors, jsontext, protocol
+from ..access import NO_TOKENS
 from ..addresses import Address
 from ..answers import Handled
 from ..errors import RequestError
@@ -19,7 +20,7 @@ __all__ = ["ClientMessages"]
 
 
 class ClientMessages:
-    """Handles ping, publish, presence and history."""
+    """Handles ping, publish, presence, history and refresh."""
 
     name = "client_messages"
 
@@ -29,6 +30,7 @@ class ClientMessages:
             "ping": self._ping,
             "presence": self._presence,
             "publish": self._publish,
+            "refresh": self._refresh,
         }
 
     @hookimpl
@@ -66,6 +68,11 @@ class ClientMessages:
         channel = message.text("channel", server.settings.max_channel_length)
         await server.access.authorize(connection.identity, "presence", Address.channel(channel), by_client=True)
         return {"channel": channel, **protocol.roster_fields(await server.presence.roster(channel))}
+
+    async def _refresh(self, connection: Connection, message: ClientMessage) -> dict[str, Any]:
+        if connection.admission is None:
+            raise RequestError(errors.UNSUPPORTED, NO_TOKENS)
+        return await connection.admission.refresh(message)
 
     async def _history(self, connection: Connection, message: ClientMessage) -> dict[str, Any]:
         message.need_id()

@@ -48,9 +48,13 @@ class SeedMessages:
 
     async def _connect(self, connection: Connection, message: ClientMessage) -> None:
         server = connection.server
-        subscriber_id = message.text("subscriber_id", server.settings.max_id_length)
+        subscriber_id = _own_id(connection, message)
+        if subscriber_id is None:
+            await self._connect_anonymously(connection, message)
+            return
         user = Address.user(subscriber_id)
         if connection.is_in(user):
+            connection.reply(message, _identity_fields(connection, message))
             return
         if connection.subscriber_id not in (None, subscriber_id):
             if (
@@ -74,7 +78,7 @@ class SeedMessages:
         if connection.closed:
             return
         connection.identity = identity
-        connection.reply(message)
+        connection.reply(message, _identity_fields(connection, message))
         for channel in connection.channels:
             if channel != COMMON_CHANNEL:  # it was in there without a name
                 await server.presence.enter(connection, channel)
@@ -84,6 +88,19 @@ class SeedMessages:
             await server.hooks.connected(connection)
         if newcomer and server.hooks.subscribed is not None:
             await server.hooks.subscribed(connection, COMMON_CHANNEL)
+
+    async def _connect_anonymously(self, connection: Connection, message: ClientMessage) -> None:
+        """Lets one without an id into the channel ``all``: counted, but nobody whose coming could be announced."""
+        server = connection.server
+        if not connection.is_in(_COMMON):
+            await server.access.authorize(connection.identity, "subscribe", _COMMON, by_client=True)
+            await connection.enter(_COMMON)
+            if connection.closed:
+                return
+            await server.presence.enter(connection, COMMON_CHANNEL)
+            if server.hooks.subscribed is not None:
+                await server.hooks.subscribed(connection, COMMON_CHANNEL)
+        connection.reply(message, _identity_fields(connection, message))
 
     async def _subscribe(self, connection: Connection, message: ClientMessage) -> None:
         server = connection.server
@@ -139,6 +156,28 @@ class SeedMessages:
             await server.notices.announce(connection, protocol.UNSUBSCRIBE, channel)
         if server.hooks.unsubscribed is not None:
             await server.hooks.unsubscribed(connection, channel)
+
+
+def _own_id(connection: Connection, message: ClientMessage) -> str | None:
+    """Who a ``connect`` comes from: a proven id stands; a claimed one counts only while nobody can prove any.
+
+    Raises:
+        RequestError: The id is missing or not well-formed, or it is a claim that does not count.
+    """
+    identity, access = connection.identity, connection.server.access
+    if message.get("subscriber_id") is None and (identity.proven or access.proves_ids):
+        return identity.subscriber_id
+    claimed = message.text("subscriber_id", connection.server.settings.max_id_length)
+    if access.proves_ids and identity.subscriber_id is None:
+        raise RequestError(errors.DENIED, "subscriber_id must be proven; leave it out, or present credentials for it.")
+    return claimed
+
+
+def _identity_fields(connection: Connection, message: ClientMessage) -> dict[str, Any]:
+    """Who the client is, for one that did not say so itself."""
+    if connection.admission is None or (message.get("subscriber_id") is not None and message.get("token") is None):
+        return {}
+    return connection.admission.fields()
 
 
 def _info(connection: Connection, message: ClientMessage) -> bytes:

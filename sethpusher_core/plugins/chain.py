@@ -89,6 +89,11 @@ class FirstAnswer(HookChain, Generic[A, *Offered]):
             return step.plugin, answer
         return "", None
 
+    def only(self, plugins: Collection[str]) -> FirstAnswer[A, *Offered] | None:
+        """The same with some plugins only; None when there is none of them. Counters are shared."""
+        steps = [step for step in self._steps if step.plugin in plugins]
+        return FirstAnswer(steps, self._timeout, self._answers) if steps else None
+
 
 class AskAll(HookChain, Generic[*Offered]):
     """Asks everybody: one Denied wins, else one ALLOW, else there is no verdict (None).

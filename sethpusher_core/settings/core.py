@@ -42,6 +42,14 @@ class CoreSettings:
     no_plugin: tuple[str, ...] = setting((), help="Plugins to leave out; may be repeated.")
     no_plugins: bool = setting(False, help="Load no plugin at all.")
     strict_plugins: bool = setting(False, help="Refuse to start when any installed plugin has a problem.")
+    anonymous: Literal["none", "connect", "all"] = setting(
+        "none",
+        help="What callers without credentials may do where an authenticator is active: nothing, connect and subscribe "
+        "where the rules allow, or everything.",
+    )
+    auth_timeout: Duration = setting(
+        "10s", minimum="1ms", help="How long a client without credentials may take to send a connect with a token."
+    )
     hook_timeout: Duration = setting("5s", minimum="1ms", help="How long a plugin may take to answer a hook.")
     persist_failure: Literal["refuse", "log"] = setting(
         "refuse",

@@ -36,21 +36,23 @@ if TYPE_CHECKING:
     from .backend import BackendCompliance
     from .loops import kit_time
     from .persist import PersistCompliance
+    from .stores import Kept
 
-__all__ = ["BackendCompliance", "PersistCompliance", "kit_time"]
+__all__ = ["BackendCompliance", "Kept", "PersistCompliance", "kit_time"]
 
 _HOMES = {
     "BackendCompliance": ".backend",
+    "Kept": ".stores",
     "PersistCompliance": ".persist",
     "kit_time": ".loops",
 }
-_WITH_ASSERTIONS = ("backend_cases", "nodes", "persist", "persist_cases")
+_WITH_ASSERTIONS = ("backend_cases", "nodes", "persist_cases", "stores")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name.endswith("Compliance"):
+    if name != "kit_time":
         _prepare_pytest(name)
     value = globals()[name] = getattr(importlib.import_module(_HOMES[name], __name__), name)
     return value

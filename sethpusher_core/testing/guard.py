@@ -51,7 +51,7 @@ def case(*needs: str) -> Callable[[Callable[[S, B], Coroutine[Any, Any, None]]],
                 kit.require(need)
             try:
                 kit.run(test(self, kit))
-            except Exception as error:
+            except (Exception, pytest.fail.Exception) as error:
                 error.add_note(f"\n{inspect.getdoc(test)}")
                 raise error.with_traceback(_from(test.__code__, error.__traceback__))
 

@@ -209,7 +209,11 @@ class BackendBench(Bench):
 
     def made(self) -> Backend:
         """A new backend, not started."""
-        backend: object = self._make()
+        try:
+            backend: object = self._make()
+        except Exception as error:
+            error.add_note("make_backend() raised this. A backend is made outside or inside a running event loop.")
+            raise
         if inspect.iscoroutine(backend):
             backend.close()
         assert isinstance(backend, Backend), f"make_backend() gave no Backend but {backend!r}"

@@ -117,6 +117,11 @@ class PacketExchange(Exchange, Receiver):
         if self._connection.stream.closed():  # before Tornado listens for that: it went right after its request
             self._gone()
 
+    def on_connection_close(self) -> None:
+        """See Tornado, which also calls it when :meth:`respond` has failed."""
+        super().on_connection_close()
+        self._gone()
+
     def _open_session(self) -> None:
         router = self.router
         if not router.has_room():

@@ -104,7 +104,8 @@ class Client(ABC):
 
     def take(self) -> list[Any]:
         """All messages that were on their way to this client, oldest first."""
-        self.request({"type": "unsubscribe", "channel": "fence"})
+        for _ in range(2):  # a reply may overtake what the same turn of the loop has published, but no earlier turn
+            self.request({"type": "unsubscribe", "channel": "fence"})
         taken = [strict_json(text) for text in self.inbox]
         self.inbox.clear()
         return taken
@@ -244,6 +245,7 @@ class Xhr(Client):
         self._base = f"{prefix}/{_session()}"
         self._port = port
         self._down = Http(port, keep=True)
+        self._polling = False
         self._up = Http(port, keep=True)
         opened = self._poll()
         assert opened == "o", opened
@@ -271,12 +273,18 @@ class Xhr(Client):
         assert self.close_frame is not None
         return self.close_frame
 
+    def poll_ahead(self) -> None:
+        """Begins a poll, as a page that has nothing else to do; the server has taken it up at the return."""
+        if not self._polling:
+            self._polling = True
+            self._down.begin("POST", f"{self._base}/xhr{self._query}", self._headers)
+            with contextlib.closing(Http(self._port, keep=True)) as other:
+                for _ in range(10):  # round trips, after which the server has read what was sent before
+                    other.get("/connect/info")
+
     def close(self) -> None:
         """The way in which a page leaves: the poll is dropped."""
-        self._down.begin("POST", f"{self._base}/xhr{self._query}", self._headers)
-        with contextlib.closing(Http(self._port, keep=True)) as other:
-            for _ in range(10):  # round trips, after which the server has taken the poll up
-                other.get("/connect/info")
+        self.poll_ahead()
         self.drop()
 
     def drop(self) -> None:
@@ -284,7 +292,11 @@ class Xhr(Client):
         self._up.close()
 
     def _poll(self) -> str:
-        answer = self._post(self._down, "xhr", b"")
+        if self._polling:
+            self._polling = False
+            answer = self._down.end()
+        else:
+            answer = self._post(self._down, "xhr", b"")
         assert answer.status == 200, answer
         assert answer.text.endswith("\n"), answer
         return answer.text[:-1]

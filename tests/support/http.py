@@ -37,9 +37,7 @@ class Http:
         self._port = port
         self._connection = self._connect() if keep else None
 
-    def call(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One call. A body that is not bytes is sent as JSON; a POST, PUT or PATCH without a body has an empty one."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -63,6 +61,11 @@ class Http:
         assert self._connection is not None, "needs keep"
         _send(self._connection, method, path, b"" if method == "POST" else None, headers or {})
 
+    def end(self) -> Answer:
+        """The answer to what :meth:`begin` began."""
+        assert self._connection is not None, "needs keep"
+        return _answer(self._connection)
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -75,6 +78,10 @@ def _exchange(
     connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
 ) -> Answer:
     _send(connection, method, path, body, headers)
+    return _answer(connection)
+
+
+def _answer(connection: http.client.HTTPConnection) -> Answer:
     response = connection.getresponse()
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 

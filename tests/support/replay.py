@@ -1,4 +1,4 @@
-"""Replays a scenario of ``tests/server/data/release_0_2_2.json`` on a running server; README.md there is its language."""
+"""Replays a scenario of ``tests/server/data/release_0_2_2.json``; README.md beside that file is its language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.clients import Client, strict_json
 from support.http import Answer, Http
 from support.server import RunningServer
 
-__all__ = ["HELD", "Replay", "holds"]
+__all__ = ["HELD", "Replay", "holds", "stream_of"]
 
 Json = Any
 Step = Mapping[str, Any]
@@ -205,7 +205,7 @@ def assert_frames(got: list[Json], expected: list[Json], *, in_order: bool = Tru
         match = next((pair for pair in left if holds(pair[1], frame)), None)
         assert match is not None, f"unexpected {frame}; expected {expected}; all {got}"
         left.remove(match)
-        places.setdefault(_stream(frame), []).append(match[0])
+        places.setdefault(stream_of(frame), []).append(match[0])
     assert not left, f"missing {[frame for _, frame in left]}; all {got}"
     if in_order:
         for stream, indices in places.items():
@@ -239,7 +239,7 @@ def assert_answer(got: Answer, expected: Mapping[str, Any]) -> None:
         assert got.text == expected["text"]
 
 
-def _stream(frame: Json) -> str:
+def stream_of(frame: Json) -> str:
     """Within what the order of this frame counts: its channel, its user, or the replies."""
     if "channel" in frame:
         return f"channel {frame['channel']}"
@@ -264,5 +264,3 @@ def _as_sets(value: Json) -> Json:
     if isinstance(value, list):
         return sorted(Counter(map(_canonical, value)).items())
     return value
-
-

@@ -39,9 +39,7 @@ class RunningServer:
         http: Calls to it.
     """
 
-    def __init__(
-        self, push: PushServer | None = None, application: Application | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, push: PushServer | None = None, application: Application | None = None, **settings: Any) -> None:
         """Makes one; :meth:`start` runs it.
 
         Args:

@@ -20,8 +20,9 @@ class TestMemory(BackendCompliance):
 
 
 class TestMemoryInRealTime(BackendCompliance):
+    """As an author without a clock would run it. (Nothing here waits for the sweep; above it costs nothing.)"""
+
     one_node = TestMemory.one_node
-    forgets_idle_after = SWEEP_SECONDS
 
     @pytest.fixture
     def make_backend(self) -> Callable[[], Backend]:

@@ -12,7 +12,7 @@ from websockets.streams import StreamReader
 from sethpusher_core import frames
 from sethpusher_core.frames import Form, Frame, quoted, websocket_frame
 
-FRAGILE = "\u200c\u200f\u2028\u202f\u2060\u206f\ufff0\uffff\x00\x1f\x7f\"\\/<>😀"
+FRAGILE = '\u200c\u200f\u2028\u202f\u2060\u206f\ufff0\uffff\x00\x1f\x7f"\\/<>😀'
 ENVELOPES = st.lists(st.text().map(str.encode), min_size=1, max_size=4)
 
 

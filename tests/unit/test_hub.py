@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 
 import pytest
+from support.logs import LogWatch
+from support.outlets import FakeOutlet
 
 from sethpusher_core import hub as hub_module
 from sethpusher_core.addresses import CONTROL, Address
@@ -12,8 +14,6 @@ from sethpusher_core.backends.base import Position
 from sethpusher_core.frames import Form
 from sethpusher_core.hub import Hub, Local, Member
 from sethpusher_core.publication import CONTROL_KIND, Publication, notice_payload
-from support.logs import LogWatch
-from support.outlets import FakeOutlet
 
 NEWS = Address.channel("news")
 
@@ -258,7 +258,7 @@ def test_holes_made_during_a_fan_out_are_closed_after_it(house: House) -> None:
     assert sum(len(roster.outlets) for roster in house.news._rosters) <= 2
 
 
-@pytest.mark.parametrize("error", [ConnectionResetError(), BrokenPipeError(), BlockingIOError(), OSError(9, "bad file")])
+@pytest.mark.parametrize("error", [ConnectionResetError(), BrokenPipeError(), BlockingIOError(), OSError(9, "bad")])
 def test_a_client_that_fails_costs_the_others_nothing(house: House, error: OSError) -> None:
     outlets = [house.join()[1] for _ in range(3)]
     outlets[1].broken = error

@@ -8,13 +8,13 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.outlets import FakeOutlet
 
 from sethpusher_core import hub as hub_module
 from sethpusher_core.addresses import Address
 from sethpusher_core.frames import Form
 from sethpusher_core.hub import Hub, Local, Member
 from sethpusher_core.publication import Publication
-from support.outlets import FakeOutlet
 
 CHANNELS = [Address.channel("a"), Address.channel("b")]
 

@@ -41,7 +41,7 @@ def test_a_token_is_presented_by_the_same_caller() -> None:
 
 @pytest.mark.parametrize(
     ("uri", "value"),
-    [("/?k=1", "1"), ("/?k=1&k=2", "2"), ("/?k=", ""), ("/", None), ("/?j=1", None), ("/?k=%ff", None), ("/?k=%C3%A9", "é")],
+    [("/?k=1", "1"), ("/?k=1&k=2", "2"), ("/?k=", ""), ("/", None), ("/?k=%ff", None), ("/?k=%C3%A9", "é")],
 )
 def test_query_gives_the_last_value(uri: str, value: str | None) -> None:
     assert credentials(uri).query("k") == value

@@ -5,16 +5,16 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.backends import HeldBackend
+from support.logs import LogWatch
+from support.loops import in_loop, turns
+from support.outlets import FakeOutlet
 
 from sethpusher_core.addresses import Address
 from sethpusher_core.backends.base import Position
 from sethpusher_core.errors import BackendError
 from sethpusher_core.hub import Hub, Member
 from sethpusher_core.interest import Interest
-from support.backends import HeldBackend
-from support.logs import LogWatch
-from support.loops import in_loop, turns
-from support.outlets import FakeOutlet
 
 NEWS = Address.channel("news")
 
@@ -272,4 +272,3 @@ def test_in_any_order_of_events_who_is_in_is_heard_and_nobody_waits_for_ever(ste
 
     with LogWatch():
         story()
-

@@ -4,6 +4,10 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+from support.logs import LogWatch
+from support.loops import in_loop
+from support.outlets import FakeOutlet
+
 from sethpusher_core.addresses import Address
 from sethpusher_core.backends.base import Outgoing
 from sethpusher_core.errors import BackendUnavailable
@@ -11,9 +15,6 @@ from sethpusher_core.hub import Hub, Member
 from sethpusher_core.notices import Notices
 from sethpusher_core.publication import NOTICE_KIND, read_payload
 from sethpusher_core.settings.rules import ChannelRule, ChannelRules
-from support.logs import LogWatch
-from support.loops import in_loop
-from support.outlets import FakeOutlet
 
 NEWS = Address.channel("news")
 

@@ -5,11 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.outlets import FakeOutlet
 
 from sethpusher_core import errors, hub
 from sethpusher_core.frames import Form, Frame
 from sethpusher_core.transports.outlet import Budget
-from support.outlets import FakeOutlet
 
 SMALL = 1000
 
@@ -157,9 +157,10 @@ def test_the_sender_itself_may_be_the_largest() -> None:
     assert budget.used == small.backlog_bytes
 
 
+RULES = st.sampled_from(["drop_oldest", "drop_newest"])
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("enqueue"), st.integers(0, 300), st.sampled_from("ab"), st.sampled_from(["drop_oldest", "drop_newest"])),
+        st.tuples(st.just("enqueue"), st.integers(0, 300), st.sampled_from("ab"), RULES),
         st.tuples(st.just("post"), st.integers(0, 100)),
         st.tuples(st.just("drain"), st.integers(0, 600)),
     )
@@ -185,7 +186,8 @@ def test_no_reply_is_lost_no_order_changed_and_every_loss_is_told(steps: list[tu
                     return
             case "drain", int(room):
                 outlet.drain(room)
-        assert budget.used == outlet.backlog_bytes == sum(len(e.data) for e in outlet._backlog or ()) + len(outlet._rest)
+        waiting = sum(len(entry.data) for entry in outlet._backlog or ()) + len(outlet._rest)
+        assert budget.used == outlet.backlog_bytes == waiting
     outlet.drain()
     got = {channel: [m["n"] for m in outlet.messages if m.get("channel") == channel and "n" in m] for channel in sent}
     lost = {

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clients import strict_json
 
 from sethpusher_core.addresses import Address
 from sethpusher_core.backends.base import Position
@@ -19,7 +20,6 @@ from sethpusher_core.publication import (
     read_payload,
     with_position,
 )
-from support.clients import strict_json
 
 NEWS = Address.channel("news")
 NAMES = st.text(min_size=1)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.logs import LogWatch
+from support.loops import in_loop, turns
 
 from sethpusher_core import errors, publisher
 from sethpusher_core.addresses import Address
@@ -19,8 +21,6 @@ from sethpusher_core.hookspecs import hookimpl
 from sethpusher_core.plugins.hooks import Hooks
 from sethpusher_core.publication import Publication
 from sethpusher_core.publisher import Published, Publisher
-from support.logs import LogWatch
-from support.loops import in_loop, turns
 
 NEWS = Address.channel("news")
 

@@ -118,6 +118,16 @@ test("a hole is closed, and what comes meanwhile waits", (t) => {
   assert.deepEqual(server.told(), [["subscribed", { recovered: true, position }], "a3", "a4", "a5", "a6", "a7"]);
 });
 
+test("a later loss has its own reason", async (t) => {
+  const scene = subscribed(t);
+  scene.socket.says(at("a", 2));
+  scene.socket.acks("subscribe", { epoch: "a", offset: 2, ...NO_LOSS, publications: span("a", 1, 2) });
+  const socket = await reconnects(scene);
+  scene.server.told();
+  socket.acks("subscribe", { epoch: "b", offset: 0, recovered: false, publications: [] });
+  assert.equal(scene.server.told()[1][1].reason, "unrecovered");
+});
+
 test("a hole that cannot be closed is told, and what waited comes after it", (t) => {
   const { socket, server } = subscribed(t, { seen: 2 });
   socket.says(at("a", 5), at("a", 6));
@@ -196,6 +206,16 @@ test("what waited when the connection was lost is not lost", async (t) => {
     "a4",
     ["gap", { reason: "hole", from: { epoch: "a", offset: 4 }, to: { epoch: "b", offset: 0 } }],
   ]);
+});
+
+test("what came while the answer was on its way is not taken back by it", async (t) => {
+  const scene = subscribed(t, { seen: 2 });
+  const socket = await reconnects(scene);
+  socket.says(...span("a", 3, 5)); // as in the channel all, which one is in after connect
+  socket.acks("subscribe", { epoch: "a", offset: 4, ...NO_LOSS, publications: span("a", 3, 4) });
+  assert.deepEqual(scene.client.position("news"), { epoch: "a", offset: 5 });
+  socket.says(at("a", 5), at("a", 6));
+  assert.deepEqual(scene.server.told().slice(1), ["a3", "a4", "a5", "a6"]);
 });
 
 test("a server that promises all and does not give it is not believed", async (t) => {

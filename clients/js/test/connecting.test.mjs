@@ -193,6 +193,17 @@ for (const [code, reconnect] of [
   });
 }
 
+test("an attempt that fails with an error alone has failed, a connection has not", (t) => {
+  const { client, server } = script(t);
+  client.connect();
+  server.socket.onerror({});
+  assert.deepEqual(endings(server).map(({ code, reason }) => [code, reason]), [[1006, "no connection"]]);
+  client.connect();
+  server.socket.opens();
+  server.socket.onerror({});
+  assert.equal(client.state, "connected");
+});
+
 test("a close without a code is an abnormal one", (t) => {
   const { server } = script(t);
   server.connects().closes(undefined);
@@ -219,8 +230,9 @@ test("after an end connect() begins anew", async (t) => {
 });
 
 test("connect() fails when the server says not to come back", async (t) => {
-  const { client, server } = script(t);
+  const { client, server } = script(t, { subscriberId: "ada" });
   const connected = client.connect();
+  server.socket.opens();
   server.socket.closes(3500, "invalid credentials");
   await assert.rejects(connected, { code: "disconnected", message: "connection lost: 3500 invalid credentials" });
 });
@@ -294,6 +306,7 @@ for (const [when, prepare] of Object.entries({
   },
   "after the end": ({ client, server }) => {
     client.connect();
+    server.socket.opens();
     server.socket.closes(3500);
   },
 })) {

@@ -87,11 +87,14 @@ class CensusCases(Compliance):
         await node.report({Address.channel(name): 1 for name in reversed(names)})
         await _counts(kit, node, {Address.channel(name): 1 for name in names})
         for prefix in ("", "chat", "news"):
+            expected = [name for name in names if name.startswith(prefix)]
             read: list[str] = []
-            while page := list(await node.occupied(CHANNEL, prefix=prefix, after=read[-1] if read else "", limit=7)):
-                assert len(page) <= 7
+            while len(read) < len(expected):
+                page = await node.occupied(CHANNEL, prefix=prefix, after=read[-1] if read else "", limit=7)
+                assert 0 < len(page) <= 7, f"after {read[-1:]} {len(page)} were given"
                 read += page
-            assert read == [name for name in names if name.startswith(prefix)], f"prefix {prefix!r}"
+            assert read == expected, f"prefix {prefix!r}"
+            assert await node.occupied(CHANNEL, prefix=prefix, after=read[-1]) == {}, f"prefix {prefix!r}"
         assert list(await node.occupied(CHANNEL, after="chat 3a", limit=2)) == ["chat 4", "chat 5"]
 
     @case(CENSUS)

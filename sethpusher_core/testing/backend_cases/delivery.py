@@ -209,11 +209,11 @@ class DeliveryCases(Compliance):
         """
         node = await kit.node()
         addresses = [Address.channel(f"channel {number}") for number in range(1000)]
-        await within(asyncio.gather(*(node.subscribe(address) for address in addresses)), "subscribe")
+        await within(asyncio.gather(*map(node.backend.subscribe, addresses)), "subscribe")
         await node.accepted(*(say(address, address.name.encode()) for address in addresses))
         for address in addresses:
             await node.sink.until(address, 1)
-        await within(asyncio.gather(*(node.unsubscribe(address) for address in addresses)), "unsubscribe")
+        await within(asyncio.gather(*map(node.backend.unsubscribe, addresses)), "unsubscribe")
         await node.accepted(*(say(address, b"late") for address in addresses))
         await kit.quiet()
         assert Counter(node.sink.deliveries) == Counter(Delivery(one, one.name.encode()) for one in addresses)
@@ -236,6 +236,7 @@ async def _come_and_go(node: Node, number: int) -> None:
     address = Address.channel(f"channel {number}")
     for turn in range(10):
         await node.subscribe(address)
+        await asyncio.sleep(0)  # the others' turn
         await node.accepted(say(address, b"%d" % turn))
         await node.sink.until(address, turn + 1)
         await node.unsubscribe(address)

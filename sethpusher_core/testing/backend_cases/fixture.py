@@ -6,7 +6,7 @@ from ...backends.capabilities import CENSUS, HISTORY, PRESENCE, Roster
 from ...errors import BackendError
 from ..guard import Compliance, case
 from ..nodes import KNOWN, ONE_NODE, BackendBench
-from ..samples import ADA, NEWS, keep, say
+from ..samples import NEWS, keep, say
 
 __all__ = ["FixtureCases"]
 
@@ -28,7 +28,7 @@ class FixtureCases(Compliance):
 
     @case()
     async def test_fixture_gives_a_clean_backend(self, kit: BackendBench) -> None:
-        """In each test the backends begin with nothing: no history, no members, no counts. (Leaves some behind.)
+        """In each test the backends begin with nothing: no history, no members, no counts. Leaves some behind.
 
         If this fails: have the fixture ``make_backend`` empty the store that the backends share, or give them a
         prefix of their own in each test.
@@ -69,9 +69,9 @@ class FixtureCases(Compliance):
 
         If this fails: take ``one_node`` away, so that the cases for two nodes run.
         """
-        here, there = await kit.pair(NEWS, ADA)
-        await here.accepted(say(NEWS, b"1"), say(ADA, b"2"))
-        await here.sink.until(ADA, 1)
+        here, there = await kit.pair(NEWS)
+        await here.accepted(say(NEWS, b"1"))
+        await here.sink.until(NEWS, 1)
         await kit.quiet()
         assert there.sink.deliveries == [], "the other one has heard it"
 

@@ -68,13 +68,14 @@ class _Hasty(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
-        select = self._selector.select  # type: ignore[attr-defined]
+        selector: Any = self._selector  # where asyncio waits; there is no public way to it
+        select = selector.select
 
         def jump(timeout: float | None) -> Any:
             self._now += timeout or 0.0
             return select(0)
 
-        self._selector.select = jump  # type: ignore[attr-defined]
+        selector.select = jump
 
     def time(self) -> float:
         return self._now
@@ -139,7 +140,7 @@ class Served:
     router: PushRouter
     port: int = 0
     made: list[Any] = field(default_factory=list)
-    http: HTTPServer | None = None
+    http: Any = None
 
     @property
     def last(self) -> Any:
@@ -201,9 +202,10 @@ async def serving(
     finally:
         http.stop()
         router.stop()
-        for session in list(router.sessions):
+        left: list[Any] = list(router.sessions)
+        for session in left:
             session.close()
-            session._stream.close()  # type: ignore[attr-defined]  # no client of a test is waited for
+            session._stream.close()  # no client of a test is waited for
         await http.close_all_connections()
     await until(lambda: not router.sessions, "all sessions end")
     await until(lambda: router.budget.used == 0, f"all bytes leave the account: {router.budget.used}")
@@ -334,8 +336,17 @@ async def drop(writer: asyncio.StreamWriter) -> None:
 
 
 class Stream(Http):
-    """A streaming response."""
+    """A streaming response.
 
+    Attributes:
+        transport: By its SockJS name.
+        start: The answer, its body left out.
+        prelude: What came before the first packet.
+    """
+
+    transport: str
+    start: Answer
+    prelude: bytes
     PRELUDES: Mapping[str, bytes] = {"xhr_streaming": b"h" * 2048 + b"\n", "eventsource": b"\r\n"}
 
     @classmethod
@@ -356,7 +367,7 @@ class Stream(Http):
         chunk = await self.chunk()
         if not chunk:
             return None
-        return _UNWRAP[self.transport](chunk.decode())  # type: ignore[attr-defined,no-any-return]
+        return _UNWRAP[self.transport](chunk.decode())
 
 
 def _unwrap_html(chunk: str) -> str:
@@ -410,6 +421,7 @@ class WebSocket:
     Attributes:
         pings: How many have come.
         pongs: The payloads of those that have come.
+        order: ``ping``, ``pong`` and ``message``, as they came.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, path: str) -> None:
@@ -417,6 +429,7 @@ class WebSocket:
         self.writer = writer
         self.pings = 0
         self.pongs: list[bytes] = []
+        self.order: list[str] = []
         self.wire = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}{path}"), max_size=None)
         self._frames: deque[bytes | str] = deque()
         self._opened = False
@@ -522,11 +535,14 @@ class WebSocket:
     def _take(self, event: Any) -> None:
         assert isinstance(event, WireFrame)
         if event.opcode is Opcode.PING:
+            self.order.append("ping")
             self.pings += 1
         elif event.opcode is Opcode.PONG:
+            self.order.append("pong")
             self.pongs.append(bytes(event.data))
         elif event.opcode in (Opcode.TEXT, Opcode.BINARY):
             assert event.fin
+            self.order.append("message")
             data = bytes(event.data)
             self._frames.append(data.decode() if event.opcode is Opcode.TEXT else data)
 

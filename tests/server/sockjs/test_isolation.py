@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -12,6 +13,7 @@ from server.sockjs.kit import Channel, Echo, Stream, WebSocket, begin_poll, new_
 from support.loops import in_loop
 
 from sethpusher_core.transports.outlet import Budget
+from sethpusher_core.transports.polling import XhrPoll
 
 CLIENTS = 5
 
@@ -115,3 +117,20 @@ async def test_a_session_whose_receiver_fails_is_dropped_alone(logs: Any) -> Non
             logs.expect("cannot be written to", level=40)
             assert served.made[0].ended == 1006
             assert len(served.router.http_sessions) == 1
+
+
+@in_loop
+async def test_a_session_whose_first_receiver_fails_leaves_nothing(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: XhrPoll, packet: bytes) -> Any:
+        raise ValueError("told to")
+
+    async with serving() as served:
+        session = new_session()
+        await served.poll(session)
+        with monkeypatch.context() as patch, contextlib.suppress(asyncio.IncompleteReadError):
+            patch.setattr(XhrPoll, "write_packet", fail)
+            served.last.send("lost")
+            await served.post(f"{session}/xhr")
+        logs.expect("Uncaught exception", level=40, logger="tornado.application")
+        await until(lambda: served.last.ended == 1002, "the application is told")
+        assert await served.poll(session) == 'c[1002,"Connection interrupted"]'

@@ -193,6 +193,7 @@ async def test_while_the_application_is_busy_the_sender_waits() -> None:
             await until(lambda: served.last.heard == ["one", "two"], "the messages are heard")
             refused = await served.post(f"{session}/xhr_send", '["three"]')
             assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+            assert not http.reader._buffer, "answered while the application is busy"
             served.last.session.resume()
             assert (await http.answer()).status == 204
         async with Http.connect(served.port) as http:

@@ -142,6 +142,14 @@ async def until_pongs(ws: WebSocket, count: int) -> None:
 
 
 @in_loop
+async def test_a_ping_between_fragments_is_answered_before_the_message() -> None:
+    async with serving() as served, WebSocket.connect(served, BARE) as ws:
+        ws.raw(masked(TEXT, b"a", fin=False) + masked(PING, b"p") + masked(CONT, b"b"))
+        assert await ws.receive() == "ab"
+        assert ws.order == ["pong", "message"]
+
+
+@in_loop
 async def test_empty_fragments_cost_nothing() -> None:
     async with serving() as served, WebSocket.connect(served, BARE) as ws:
         ws.frame(BINARY, b"a", fin=False)

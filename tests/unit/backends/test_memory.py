@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from support.loops import in_loop
+
 from sethpusher_core.addresses import CONTROL, Address
 from sethpusher_core.backends.base import Accepted, Outgoing, Position
 from sethpusher_core.backends.memory import MemoryBackend
 from sethpusher_core.errors import BackendUnavailable
-from support.loops import in_loop
 
 NEWS, SPORT, ALICE = Address.channel("news"), Address.channel("sport"), Address.user("alice")
 

@@ -1,0 +1,1 @@
+"""The cases for persisters: what the hook ``persist`` promises, part by part."""

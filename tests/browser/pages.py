@@ -1,0 +1,247 @@
+"""What the tests of the JavaScript client and of the chat need beside the programs of all: pages, Node, files, a line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any, Final
+
+from browser.programs import PATIENCE, Program, needed, node
+from support.timing import UNIT
+
+__all__ = ["NodeClient", "Page", "Pages", "Proxy", "files"]
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[1]
+
+
+class Driven(Program):
+    """A program that is told what to do, and answers: a line of JSON each."""
+
+    def __init__(self, *command: str | Path) -> None:
+        super().__init__(*command, stdin=PIPE)
+        self._numbers = itertools.count()
+
+    def ask(self, command: str, **about: Any) -> Any:
+        """Gives a command, and waits for its answer."""
+        number = next(self._numbers)
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"number": number, "command": command, "about": about}) + "\n")
+        self.process.stdin.flush()
+        while line := self.line():
+            answer = json.loads(line)
+            if answer["number"] == number:  # not the late one to a call that was given up
+                assert "error" not in answer, answer["error"]
+                return answer["value"]
+        raise AssertionError("the program has ended")
+
+    def end(self) -> None:
+        """Asks it to end by itself."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+
+class NodeClient(Driven):
+    """A client in Node; see js_client/watch.mjs for its commands."""
+
+    def __init__(self) -> None:
+        super().__init__(node(), "--experimental-websocket", "--no-warnings", HERE / "js_client/node.mjs")
+
+    def finish(self) -> None:
+        """Ends it: nothing that the client has left behind may keep it alive."""
+        self.end()
+        assert self.process.wait(UNIT) == 0
+
+
+class Pages(Driven):
+    """A headless Chromium with pages; see pages.js."""
+
+    def __init__(self) -> None:
+        chromium = needed(os.environ.get("CHROMIUM", "chromium"), "apt-get install chromium")
+        super().__init__(node(), HERE / "pages.js", chromium, str(PATIENCE))
+        try:
+            first = self.line()
+            assert first, f"{chromium} does not start"
+            self._browser = int(first)
+        except BaseException:
+            super().__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            super().__exit__()
+        finally:
+            if self.process.returncode != 0:  # else the driver has seen the browser's end
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._browser, signal.SIGKILL)
+
+
+class Page:
+    """One page."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, pages: Pages, url: str) -> None:
+        self._pages = pages
+        self._name = str(next(self._numbers))
+        self._ask("open", url=url)
+
+    def ask(self, command: str, **about: Any) -> Any:
+        """Gives a command to the client in js_client/page.html; see js_client/watch.mjs."""
+        return self._ask("call", name=command, about=about)
+
+    def fill(self, selector: str, text: str) -> None:
+        self._ask("fill", selector=selector, text=text)
+
+    def press(self, selector: str, key: str) -> None:
+        self._ask("press", selector=selector, key=key)
+
+    def click(self, selector: str) -> None:
+        self._ask("click", selector=selector)
+
+    def see(self, selector: str, text: str) -> None:
+        """Waits until an element shows a text."""
+        self._ask("see", selector=selector, text=text, gone=False)
+
+    def see_no(self, selector: str, text: str) -> None:
+        """Waits until no element shows a text."""
+        self._ask("see", selector=selector, text=text, gone=True)
+
+    def texts(self, selector: str) -> list[str]:
+        return list(self._ask("texts", selector=selector))
+
+    def complaints(self) -> list[str]:
+        """What a developer would find in the console, but for connections that could not be made."""
+        found: list[str] = self._ask("complaints")
+        return [text for text in found if "ERR_" not in text and "WebSocket connection to" not in text]
+
+    def close(self) -> None:
+        self._ask("close")
+
+    def _ask(self, command: str, **arguments: Any) -> Any:
+        return self._pages.ask(command, page=self._name, **arguments)
+
+
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def files() -> Iterator[str]:
+    """Serves the project's files, as ``python -m http.server`` would; gives their address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=ROOT)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(UNIT)
+
+
+class Proxy:
+    """A line to a server, which can be cut, and which can lose what the server says.
+
+    Attributes:
+        port: Where clients connect.
+        lost: Websocket frames that it has lost.
+    """
+
+    def __init__(self, target: int, lose: Callable[[bytes], bool] | None = None) -> None:
+        """Makes one; it works as a context manager.
+
+        Args:
+            target: The server's port.
+            lose: Asked for the payload of each websocket frame of the server.
+        """
+        self.lost = 0
+        self._target = target
+        self._lose = lose
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop
+        ).result(UNIT)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(UNIT)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(UNIT)
+        self._loop.close()
+
+    def cut(self) -> None:
+        """Ends all connections that there are, without a word."""
+
+        async def cut() -> None:
+            for writer in self._writers:
+                writer.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(cut(), self._loop).result(UNIT)
+
+    def lossless(self) -> None:
+        """Loses nothing any more."""
+        self._lose = lambda payload: False
+
+    async def _finish(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=UNIT)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            self._writers.add(back)
+            try:
+                down = self._copy if self._lose is None else self._copy_frames
+                await asyncio.gather(self._copy(reader, back), down(there, writer))
+            finally:
+                self._writers.discard(back)
+                back.close()
+        except (OSError, asyncio.IncompleteReadError):
+            writer.transport.abort()
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def _copy_frames(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        if b" 101 " not in head.split(b"\r\n")[0]:
+            await self._copy(reader, writer)
+            return
+        while True:
+            start = await reader.readexactly(2)
+            size = start[1] & 0x7F  # what servers send is not masked
+            more = await reader.readexactly({126: 2, 127: 8}.get(size, 0))
+            payload = await reader.readexactly(int.from_bytes(more) if more else size)
+            assert self._lose is not None
+            if self._lose(payload):
+                self.lost += 1
+            else:
+                writer.write(start + more + payload)
+                await writer.drain()

@@ -1,0 +1,125 @@
+"""Cases stand: what is deleted, rewritten or loosened fails, and what is skipped says why."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from testing.nested import outcomes
+
+from sethpusher_core.testing import BackendCompliance, PersistCompliance
+
+CASE = "test_first_in_and_last_out"
+GUARD = "test_no_case_is_missing"
+Results = tuple[Mapping[str, Mapping[str, str]], Mapping[str, str]]
+
+
+@pytest.fixture(scope="module")
+def run() -> Results:
+    return outcomes(Path(__file__).parent / "trials" / "tampered.py")
+
+
+def failed(run: Results, cls: str) -> set[str]:
+    return {test for test, outcome in run[0][cls].items() if outcome == "failed"}
+
+
+def test_a_right_class_passes_and_may_add_tests(run: Results) -> None:
+    assert failed(run, "TestRight") == set()
+    assert run[0]["TestRight"]["test_of_the_author"] == "passed"
+    assert run[0]["TestRight"][GUARD] == "passed"
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        "TestDeleted",
+        "TestRewritten",
+        "TestSkipped",
+        "TestNotStrict",
+        "TestWithoutAReason",
+        "TestOnCondition",
+        "TestNotRun",
+        "TestTwoMarks",
+        "TestMixedIn",
+        "TestGrandchild",
+    ],
+)
+def test_a_case_cannot_be_loosened(run: Results, cls: str) -> None:
+    assert failed(run, cls) == {CASE}
+    text = run[1][f"{cls}::{CASE}"]
+    assert "cannot be overridden or deleted" in text
+    assert "xfail(strict=True, reason=" in text
+
+
+def test_the_guard_is_a_case_like_any_other(run: Results) -> None:
+    assert failed(run, "TestGuardRewritten") == {CASE, GUARD}
+
+
+@pytest.mark.parametrize("cls", ["TestLater", "TestEscapedChild"])
+def test_what_is_changed_behind_its_back_is_found_by_the_guard(run: Results, cls: str) -> None:
+    assert failed(run, cls) == {GUARD}
+    assert CASE in run[1][f"{cls}::{GUARD}"]
+
+
+def test_an_expected_failure_runs_the_case_of_the_kit(run: Results) -> None:
+    assert run[0]["TestExpected"][CASE] == "xskipped"
+    assert run[0]["TestExpected"][GUARD] == "passed"
+    assert failed(run, "TestExpectedButRight") == {CASE}, "strict: it passes"
+
+
+def test_what_the_cases_work_with_cannot_be_replaced(run: Results) -> None:
+    assert failed(run, "TestReplacesTheKit") >= {GUARD}
+    assert "replaces what belongs to the kit: kit" in run[1][f"TestReplacesTheKit::{GUARD}"]
+
+
+@pytest.mark.parametrize(
+    ("cls", "text"),
+    [
+        ("TestWithoutAFixture", "needs a fixture `make_backend`"),
+        ("TestPersisterWithoutAFixture", "needs a fixture `make_plugin`"),
+        ("TestAsyncFixture", "make_backend() gave no Backend but <coroutine"),
+    ],
+)
+def test_a_fixture_that_is_not_right_is_said(run: Results, cls: str, text: str) -> None:
+    others = {test: outcome for test, outcome in run[0][cls].items() if test != GUARD}
+    assert set(others.values()) == {"failed"}
+    assert all(text in run[1][f"{cls}::{test}"] for test in others)
+
+
+def test_what_is_skipped_says_which_capability_is_missing(run: Results) -> None:
+    results, texts = run
+    assert failed(run, "TestNoCapabilities") == set()
+    reasons = [
+        texts[f"TestNoCapabilities::{test}"]
+        for test, outcome in results["TestNoCapabilities"].items()
+        if outcome == "skipped"
+    ]
+    for reason in (
+        "history: Plain does not declare this capability",
+        "presence: Plain does not declare this capability",
+        "census: Plain does not declare this capability",
+        "two nodes: in memory",
+        "break_connection: there is no such fixture",
+    ):
+        assert any(reason in text for text in reasons), reason
+
+
+def test_a_failing_case_says_what_to_do(run: Results) -> None:
+    text = run[1][f"TestWithoutAFixture::{CASE}"]
+    assert "TestWithoutAFixture needs a fixture" in text
+    text = run[1]["TestExpected::test_several_connections_of_one_person"]
+    assert "a second tab is not a second person" in text
+
+
+@pytest.mark.parametrize("cls", [BackendCompliance, PersistCompliance])
+def test_every_case_says_the_contract_and_what_to_do(cls: type) -> None:
+    for name in dir(cls):
+        if name.startswith("test_"):
+            test = getattr(cls, name)
+            sentence, *_, remedy = (inspect.getdoc(test) or "").split("\n\n")
+            assert sentence.endswith("."), name
+            assert remedy.startswith("If this fails: "), name
+            assert remedy.endswith("."), name
+            assert not inspect.iscoroutinefunction(test), name
