@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from . import errors
 from .addresses import CHANNEL, Address
-from .answers import Denied, Rejected
+from .answers import Allowed, Denied, Rejected
 from .errors import HookError, RequestError
 from .identity import ANONYMOUS, Credentials, Identity
 
@@ -174,11 +174,9 @@ class Access:
             if self._anonymous not in enough:
                 return False, [Reason(False, setting, "callers without credentials are refused")]
             reasons.append(Reason(None, setting, "callers without credentials are let in"))
-        opinions = [] if self._hooks.authorize is None else await self._hooks.authorize.explain(identity, action, target)
-        for plugin, opinion in opinions:
-            allowed = None if opinion is None else not isinstance(opinion, Denied)
-            text = opinion.reason if isinstance(opinion, Denied) else "has no opinion" if opinion is None else "says yes"
-            reasons.append(Reason(allowed, f"plugin {plugin}", text))
+        if self._hooks.authorize is not None:
+            opinions = await self._hooks.authorize.explain(identity, action, target)
+            reasons += [_reason(plugin, opinion) for plugin, opinion in opinions]
         said = {reason.allowed for reason in reasons} - {None}
         if not said:
             last = self._by_rule(identity, action, target) if by_client else Reason(True, "default", _HTTP_DEFAULT)
@@ -191,15 +189,23 @@ class Access:
             return Reason(False, "default", "what is not a channel is not for clients, unless a plugin says so")
         if action == "publish" and self._reads_only(identity):
             return Reason(False, "anonymous = connect", "callers without credentials may not publish")
-        explained = self._rules.rule_for(target.name)
+        rule = self._rules.rule_for(target.name)
         key = {"presence": "presence_read", "history": "history_read"}.get(action, action)
-        audience = getattr(explained, key, "nobody") if action in _BY_RULE else "nobody"
+        audience = getattr(rule, key) if action in _BY_RULE else "nobody"
         allowed = audience == "anyone" or (audience == "identified" and identity.subscriber_id is not None)
-        return Reason(allowed, f'rule match = "{explained.match}"', f"{key} = {audience}")
+        return Reason(allowed, f'rule match = "{rule.match}"', f"{key} = {audience}")
 
     def _reads_only(self, identity: Identity) -> bool:
         """Whether somebody is here without credentials, and may connect and subscribe only."""
         return self._anonymous == "connect" and not identity.plugin and self._hooks.authenticate is not None
+
+
+def _reason(plugin: str, opinion: Allowed | Denied | None) -> Reason:
+    if opinion is None:
+        return Reason(None, f"plugin {plugin}", "has no opinion")
+    if isinstance(opinion, Denied):
+        return Reason(False, f"plugin {plugin}", opinion.reason)
+    return Reason(True, f"plugin {plugin}", "says yes")
 
 
 _BY_RULE: Final = frozenset({"subscribe", "publish", "presence", "history"})

@@ -1,8 +1,9 @@
-"""Who a connection is, from its handshake to its expiry: credentials, the wait for a token, and the end of an identity."""
+"""Who a connection is, from its handshake to its end: credentials, the wait for a token, and expiry."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from . import errors, protocol
@@ -125,8 +126,7 @@ class Admission:
         if self.waiting:
             server.deadlines.clear(self)  # an answer that is under way is waited for: hook_timeout bounds it
         try:
-            identity = await server.access.authenticate(self._credentials.with_token(token))
-            self._check_same(identity)
+            identity = self._continued(await server.access.authenticate(self._credentials.with_token(token)))
         except RequestError as error:
             if error.code is errors.UNAUTHENTICATED:
                 self._connection.turn_away(error, message)
@@ -137,10 +137,18 @@ class Admission:
         self._accept(identity)
         return True
 
-    def _check_same(self, identity: Identity) -> None:
+    def _continued(self, identity: Identity) -> Identity:
+        """A new identity that goes on with the old one: an id stays once the connection has it.
+
+        Raises:
+            RequestError: It is somebody else's.
+        """
         known = self._connection.subscriber_id
+        if identity.subscriber_id is None and not self._connection.server.access.proves_ids:
+            return replace(identity, subscriber_id=known)  # what it had claimed
         if known not in (None, identity.subscriber_id):
             raise RequestError(errors.ALREADY_CONNECTED, "This token belongs to another subscriber_id.")
+        return identity
 
     def _wait(self, seconds: float) -> None:
         self.waiting = True

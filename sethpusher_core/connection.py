@@ -146,7 +146,8 @@ class Connection:
         """
         if message is not None:
             self._refuse(message, error)
-        self._inbox = None
+        if self._inbox is not None:
+            self._inbox.clear()
         self.close(errors.REJECTED if error.code is errors.UNAUTHENTICATED else errors.FAILED)
 
     # ----------------------------------------------------------------------------------------- called by transports
@@ -203,6 +204,18 @@ class Connection:
         except BackendError as error:
             log.warning("%s cannot join %s: %s", self.id, address, error)
             raise RequestError(errors.UNAVAILABLE) from error
+
+    def stay(self, address: Address) -> Position | None:
+        """Remains a member, and is given at once what was published so far.
+
+        Returns:
+            The position after which it misses nothing; None where no history is kept.
+        """
+        local = self.server.hub.get(address)
+        if local is None:
+            return None
+        local.hand_over(self._members[address])
+        return local.position
 
     async def recover(self, channel: str, since: Position) -> Recovered:
         """Becomes a member of a channel, or one anew, and is given what it missed.

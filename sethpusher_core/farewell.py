@@ -13,10 +13,16 @@ from . import errors
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["see_off"]
+__all__ = ["come_back", "see_off"]
 
 AT_ONCE: Final = 100
 """Clients closed before the loop turns, where no window spreads them."""
+
+
+def come_back(window: float) -> dict[str, object]:
+    """The message that tells one client when to come back: at random within so many seconds."""
+    after = random.uniform(0, window)  # noqa: S311 - spreads load, keeps no secret
+    return {"type": "reconnect", "after": round(after, 3)}
 
 
 async def see_off(connections: Iterable[Connection], window: float, return_window: float) -> None:
@@ -40,6 +46,5 @@ async def see_off(connections: Iterable[Connection], window: float, return_windo
         elif place % AT_ONCE == AT_ONCE - 1:
             await asyncio.sleep(0)
         if not connection.closed:
-            after = random.uniform(0, return_window)  # noqa: S311 - spreads load, keeps no secret
-            connection.send({"type": "reconnect", "after": round(after, 3)})
+            connection.send(come_back(return_window))
             connection.close(errors.SHUTDOWN)

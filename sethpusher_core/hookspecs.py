@@ -5,6 +5,8 @@ function of the hook's name, marked with :data:`hookimpl`::
 
     from sethpusher_core import Identity, Rejected, hookimpl
 
+    proves_ids = True                         # an id that a client merely claims counts no more
+
     @hookimpl
     def authenticate(credentials):
         token = credentials.headers.get("X-Team-Token")
@@ -75,14 +77,21 @@ def authenticate(credentials: Credentials) -> MaybeAwaitable[Identity | Rejected
     """Says who a caller is.
 
     Warm. Called once per connection (once per SockJS session, not per poll), for each HTTP call of the API, and for a
-    ``connect`` message with a token; never for ``/health``, ``/ready`` and the SockJS information pages.
+    ``connect`` or ``refresh`` message with a token; never for ``/health``, ``/ready`` and the SockJS information pages.
 
     Args:
         credentials: All that the caller presents: headers, cookies, query, address, transport, token.
 
     Returns:
-        An Identity: this is who it is, nobody else is asked. Rejected: these credentials are mine and bad, the caller
-        is refused. None: nothing here is meant for me; when all say so the caller is anonymous.
+        An Identity: this is who it is, nobody else is asked; its ``expires_at`` is enforced, also while connected.
+        Rejected: these credentials are mine and bad, the caller is refused. None: nothing here is meant for me; when
+        all say so the caller has no credentials, and the setting ``anonymous`` says what that means. A token, or a
+        header Authorization, that nobody takes is bad, not missing.
+
+    What a plugin can do it says by attributes. ``proves_ids = True``: its identities may be ``proven``; then a
+    ``subscriber_id`` that a client merely claims does not count any more, whoever let it in. ``takes_tokens = True``:
+    it reads ``credentials.token``, and looks at nothing else when there is one; then a client without credentials has
+    ``auth_timeout`` to send a ``connect`` with a token, and only such plugins are asked about it.
 
     A plugin that reads cookies says so by an attribute ``reads_cookies = True``: then pages of other origins are kept
     out unless the setting ``origins`` names them.

@@ -160,6 +160,12 @@ class Local:
                     roster.close_holes()
                 return
 
+    def hand_over(self, member: Member) -> None:
+        """Gives a member at once what is on its way to it: then it has everything up to ``position``."""
+        if self._pending or self._jobs:
+            self.leave(member)
+            self.join(member)
+
     def _send_owed(self, member: Member, index: int, roster: _Roster) -> None:
         for job in self._jobs:
             reached = (index, member.place) < (job.roster, job.place)

@@ -17,6 +17,7 @@ from .access import Access
 from .accesslog import log_request
 from .addresses import CHANNEL, Address
 from .api.base import NotFoundHandler
+from .api.hygiene import NoServerHeader
 from .api.routes import api_routes, plugin_routes
 from .backends.base import Backend, Position
 from .backends.choice import choose_backend, closed, started
@@ -26,7 +27,7 @@ from .census import Census
 from .connection import ClientSession, Connection
 from .deadlines import Deadlines
 from .errors import HookError, RequestError, SettingsError
-from .farewell import see_off
+from .farewell import come_back, see_off
 from .history import History
 from .hub import Hub, Local
 from .identity import Credentials, Identity
@@ -149,7 +150,12 @@ class PushServer:
         budget = Budget(self.settings.outbound_limit, self.settings.outbound_total)
         try:
             self.router = PushRouter(
-                lambda session: PushSocket(self, session), CONNECT_PREFIX, self._router_settings(), budget
+                lambda session: PushSocket(self, session),
+                CONNECT_PREFIX,
+                self._router_settings(),
+                budget,
+                counts=self.counts,
+                farewell=lambda: jsontext.encode(come_back(self.settings.return_window)),
             )
         except ValueError as error:
             raise SettingsError(f"origins: {error}" if "origin" in str(error) else str(error)) from None
@@ -174,6 +180,7 @@ class PushServer:
             default_handler_class=NotFoundHandler,
             default_handler_args={"server": self},
             log_function=log_request,
+            transforms=[NoServerHeader],
         )
 
     async def start(self) -> None:
@@ -355,12 +362,14 @@ class PushServer:
     def _router_settings(self) -> dict[str, Any]:
         settings = self.settings
         return {
+            "compression": settings.compression,
             "disabled_transports": settings.disabled_transports,
             "disconnect_delay": settings.disconnect_delay,
             "heartbeat_delay": settings.heartbeat_interval,
             "max_body_size": settings.max_body_size,
             "max_message_size": settings.max_message_size,
             "max_sessions": settings.max_sessions,
+            "max_sessions_per_ip": settings.max_sessions_per_ip,
             "origins": self._origins(),
             "ping_interval": settings.ping_interval,
             "ping_timeout": settings.ping_timeout,

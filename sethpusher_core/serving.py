@@ -22,7 +22,7 @@ from .proxies import ProxiedServer, TrustedProxies
 from .server import PushServer
 from .settings.core import CoreSettings
 
-__all__ = ["run"]
+__all__ = ["http_server", "run"]
 
 log = logging.getLogger("sethpusher.server")
 
@@ -31,6 +31,9 @@ BODY_TIMEOUT: Final = 30.0
 """Seconds that a request has to bring its body."""
 IDLE_TIMEOUT: Final = 120.0
 """Seconds that an HTTP connection may wait for its next request, or take to send the headers of one."""
+
+MAX_HEADERS: Final = 65536
+"""Bytes that the headers of a request may have together."""
 
 
 def run(server: PushServer) -> None:
@@ -47,14 +50,7 @@ async def _serve(server: PushServer) -> None:
     sockets = _bind(server.settings)
     _raise_descriptor_limit()
     stop = _on_signals()
-    http = ProxiedServer(
-        server.application(),
-        trusted=trusted,
-        body_timeout=BODY_TIMEOUT,
-        idle_connection_timeout=IDLE_TIMEOUT,
-        max_body_size=server.settings.max_body_size,
-        max_header_size=65536,
-    )
+    http = http_server(server, trusted)
     try:
         await server.start()
     except BaseException:
@@ -72,6 +68,24 @@ async def _serve(server: PushServer) -> None:
     await server.stop()
     await http.close_all_connections()
     log.info("stopped")
+
+
+def http_server(
+    server: PushServer,
+    trusted: TrustedProxies,
+    *,
+    body_timeout: float = BODY_TIMEOUT,
+    idle_timeout: float = IDLE_TIMEOUT,
+) -> ProxiedServer:
+    """What listens: with every bound that a slow or greedy caller meets."""
+    return ProxiedServer(
+        server.application(),
+        trusted=trusted,
+        body_timeout=body_timeout,
+        idle_connection_timeout=idle_timeout,
+        max_body_size=server.settings.max_body_size,
+        max_header_size=MAX_HEADERS,
+    )
 
 
 def _trusted_proxies(names: tuple[str, ...]) -> TrustedProxies:
@@ -161,11 +175,20 @@ def _say_hello(server: PushServer, sockets: Iterable[socket.socket]) -> None:
         )
     if server.settings.debug:
         log.info("debug pages are served under /debug/")
-    if server.hooks.authenticate is None and any(_reachable(host) for host, _ in addresses):
+    _say_who_may(server, in_reach=any(_reachable(host) for host, _ in addresses))
+
+
+def _say_who_may(server: PushServer, *, in_reach: bool) -> None:
+    """Says what callers without credentials may do."""
+    if server.hooks.authenticate is not None:
+        log.info("callers without credentials: anonymous = %s", server.settings.anonymous)
+    elif in_reach:
         log.warning(
             "everybody who reaches this address may connect and publish: no authenticator is active "
             "(listen on 127.0.0.1, or install one: pip install sethpusher-auth-apikey)"
         )
+    else:
+        log.info("everybody who reaches this address may connect and publish: no authenticator is active")
 
 
 def _reachable(host: str) -> bool:

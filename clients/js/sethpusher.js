@@ -79,7 +79,8 @@ class Subscription {
       return; // the answer that is under way will tell
     }
     if (reason === "dropped" && this.position) {
-      this.#joinAnew({ reason, count });
+      this.#why = { reason, count };
+      this.join();
     } else {
       this.#goOn(positionIn(where), this.#held.splice(0), { reason, count });
     }
@@ -99,11 +100,6 @@ class Subscription {
       this.#moveTo(here);
     }
     this.#drain();
-  }
-
-  #joinAnew(why) {
-    this.#why = why;
-    this.join();
   }
 
   /** Gives out what came, and goes on from `to`. Whatever is missing before either is told, and why: `loss`. */
@@ -142,7 +138,8 @@ class Subscription {
       } else if (this.#silent > 0) {
         return; // an own publication may turn out to fill the hole
       } else {
-        this.#joinAnew({ reason: "hole" });
+        this.#why = { reason: "hole" };
+        this.join();
       }
     }
   }

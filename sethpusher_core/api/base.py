@@ -11,6 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 from .. import errors
 from ..errors import ErrorCode, RequestError
 from ..identity import ANONYMOUS, Credentials, Identity
+from .hygiene import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from ..addresses import Address
@@ -34,11 +35,11 @@ class PublicHandler(RequestHandler):
         self.server = server
 
     def set_default_headers(self) -> None:
-        """No version of the server, nothing to sniff, nothing to cache."""
+        """No version of the server, and what :data:`SECURITY_HEADERS` says."""
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-store")
+        for name, value in SECURITY_HEADERS.items():
+            self.set_header(name, value)
 
     def compute_etag(self) -> None:
         """None: answers are not cached, so hashing them would be for nothing."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..addresses import SERVER
+from ..identity import Credentials
 from .base import PublicHandler
 
 __all__ = ["HealthHandler", "ReadyHandler"]
@@ -10,9 +14,35 @@ __all__ = ["HealthHandler", "ReadyHandler"]
 class HealthHandler(PublicHandler):
     """``/health``: the process lives and its loop turns."""
 
-    def get(self) -> None:
-        """Always 200."""
-        self.answer({"status": 200, "message": "alive"})
+    async def get(self) -> None:
+        """Always 200. With the argument ``details`` it says more, to callers who may ``inspect``.
+
+        Raises:
+            RequestError: Details were asked for by one who may not have them.
+        """
+        if self.get_query_argument("details", None) is None:
+            self.answer({"status": 200, "message": "alive"})
+            return
+        access = self.server.access
+        credentials = Credentials.of_request(self.request, purpose="http", transport="http")
+        await access.authorize(await access.authenticate(credentials), "inspect", SERVER)
+        self.answer({"status": 200, "message": "alive", **self._details()})
+
+    def _details(self) -> dict[str, Any]:
+        server = self.server
+        counts = server.hooks.counts().items()
+        return {
+            "node": server.node_id,
+            "backend": server.backend_name,
+            "trouble": server.trouble,
+            "plugins": server.plugin_names,
+            "connections": len(server.connections),
+            "limits": server.counts,
+            "hooks": [
+                {"plugin": plugin, "hook": hook, "calls": count.calls, "failures": count.failures}
+                for (plugin, hook), count in sorted(counts)
+            ],
+        }
 
 
 class ReadyHandler(PublicHandler):

@@ -88,6 +88,7 @@ class MemoryBackend(Backend):
     async def unsubscribe(self, address: Address) -> None:
         """See :meth:`Backend.unsubscribe`."""
         self._heard.discard(address)
+        self._streams.touch(address)
 
     async def close(self) -> None:
         """See :meth:`Backend.close`."""

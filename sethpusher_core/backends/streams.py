@@ -124,6 +124,12 @@ class Streams:
         stored = [Stored(Position(stream.epoch, entry.offset), entry.payload) for entry in islice(chosen, limit)]
         return HistoryPage(stream.position(), tuple(stored), whole)
 
+    def touch(self, address: Address) -> None:
+        """Notes that a channel has been in use until now: it is not idle before its ``history_age`` is over."""
+        stream = self._streams.get(address)
+        if stream is not None:
+            stream.touched = self._clock()
+
     def forget_idle(self, in_use: Callable[[Address], bool]) -> None:
         """Drops what is too old, and the streams of which nothing is left and that nobody uses.
 

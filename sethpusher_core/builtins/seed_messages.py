@@ -110,7 +110,7 @@ class SeedMessages:
         address = Address.channel(channel)
         known = connection.is_in(address)
         if known and since is None:
-            connection.reply(message, {"channel": channel, **protocol.position_fields(server.position(address))})
+            connection.reply(message, {"channel": channel, **protocol.position_fields(connection.stay(address))})
             return
         if not known and len(connection.channels) >= server.settings.max_subscriptions:
             limit = server.settings.max_subscriptions

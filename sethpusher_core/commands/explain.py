@@ -1,33 +1,109 @@
-"""``seth-pusher explain channel NAME``: which rule holds in a channel, and why."""
+"""``seth-pusher explain``: which rule holds in a channel, and who may do what; each with the reason.
+
+``explain channel NAME`` exits with 0. ``explain access`` is a dry run for continuous integration: it asks the plugins
+as the server would, and exits with 0 where the answer is yes and with 1 where it is no.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
+from ..addresses import SERVER, Address
 from ..errors import UsageError
+from ..identity import ANONYMOUS, Identity
 from ..settings.rules import ChannelRules
 
 if TYPE_CHECKING:
+    from ..access import Reason
     from ..start import Start
 
 __all__ = ["HELP", "run"]
 
-HELP: Final = "Explain which rule holds: explain channel NAME"
+HELP: Final = "Explain which rule holds (channel NAME), or who may do what (access)"
+DENIED: Final = 1
+"""Exit code of ``explain access`` where the answer is no."""
+ACTIONS: Final = ("subscribe", "publish", "presence", "history", "inspect", "administer")
+_USAGE: Final = (
+    "write seth-pusher explain channel NAME, or explain access --action=A and --channel=C (or --to=USER, or neither: "
+    "the server), with --user=U (proven) or --claims=U or neither (no credentials), and --http for a call over HTTP"
+)
+_WORDS: Final = frozenset({"user", "claims", "channel", "to", "action"})
 
 
 def run(start: Start) -> int:
-    """Prints the rule of a channel and where it is from.
+    """Prints an explanation and gives the exit code.
 
     Raises:
         UsageError: The words after ``explain`` are not understood.
     """
     match list(start.resolved.rest):
         case ["channel", name]:
-            explanation = ChannelRules(start.settings.channels).explain(name)
-            print(explanation.text)
-            for field in fields(explanation.rule):
-                print(f"  {field.name} = {getattr(explanation.rule, field.name)!r}")
-            return 0
+            return _explain_channel(start, name)
+        case ["access", *words]:
+            return _explain_access(start, words)
         case words:
-            raise UsageError(f"explain {' '.join(words)}: write seth-pusher explain channel NAME".replace("  ", " "))
+            raise UsageError(f"explain {' '.join(words)}: {_USAGE}".replace(" :", ":"))
+
+
+def _explain_channel(start: Start, name: str) -> int:
+    explanation = ChannelRules(start.settings.channels).explain(name)
+    print(explanation.text)
+    for field in fields(explanation.rule):
+        print(f"  {field.name} = {getattr(explanation.rule, field.name)!r}")
+    return 0
+
+
+def _explain_access(start: Start, words: Sequence[str]) -> int:
+    by_client = "--http" not in words
+    given = _read([word for word in words if word != "--http"])
+    action = given.get("action", "")
+    if action not in ACTIONS:
+        raise UsageError(f"explain access: --action must be one of {', '.join(ACTIONS)}")
+    identity, target = _caller(given), _target(given)
+    access = start.server().access
+    allowed, reasons = asyncio.run(access.explain(identity, action, target, by_client=by_client))
+    who = "somebody without credentials" if identity.subscriber_id is None else repr(identity.subscriber_id)
+    if identity.subscriber_id is not None and not identity.proven:
+        who += " (claimed, not proven)"
+    print(
+        f"{'allowed' if allowed else 'denied'}: {action} of {target} to {who}, {'by message' if by_client else 'HTTP'}"
+    )
+    for reason in reasons:
+        print(f"  {_mark(reason)} {reason.by}: {reason.text}")
+    return 0 if allowed else DENIED
+
+
+def _read(words: Sequence[str]) -> Mapping[str, str]:
+    """The words ``--name=value``, or ``--name value``, by name."""
+    given: dict[str, str] = {}
+    waiting = list(reversed(words))
+    while waiting:
+        word = waiting.pop()
+        name, equals, value = word.partition("=")
+        if not name.startswith("--") or name[2:] not in _WORDS or (not equals and not waiting):
+            raise UsageError(f"explain access does not know {word}; {_USAGE}")
+        given[name[2:]] = value if equals else waiting.pop()
+    return given
+
+
+def _caller(given: Mapping[str, str]) -> Identity:
+    if "user" in given and "claims" in given:
+        raise UsageError("explain access: --user is proven, --claims is not; give one of them")
+    if "user" in given:
+        return Identity(given["user"], proven=True)
+    return Identity(given["claims"]) if "claims" in given else ANONYMOUS
+
+
+def _target(given: Mapping[str, str]) -> Address:
+    if "channel" in given and "to" in given:
+        raise UsageError("explain access: --channel or --to, not both")
+    if "channel" in given:
+        return Address.channel(given["channel"])
+    return Address.user(given["to"]) if "to" in given else SERVER
+
+
+def _mark(reason: Reason) -> str:
+    return "-" if reason.allowed is None else "yes" if reason.allowed else "no "

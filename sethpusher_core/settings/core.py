@@ -90,6 +90,9 @@ class CoreSettings:
     shutdown_timeout: Duration = setting("10s", help="How long a stop may take before connections are cut.")
 
     # Transports, and what is kept on disk.
+    compression: bool = setting(
+        False, help="Compress larger messages on websockets whose client offers it (permessage-deflate)."
+    )
     disabled_transports: tuple[str, ...] = setting((), help="Transports not offered, by their SockJS names.")
     sockjs_url: str = setting(
         "https://cdn.jsdelivr.net/npm/sockjs-client@1.6.1/dist/sockjs.min.js",

@@ -13,7 +13,8 @@ An author subclasses one class in a test module and gives one fixture::
 pytest does the rest: ``pip install 'sethpusher-core[testing]'``. Rules that hold for every class:
 
 * The cases are plain functions; no plugin of pytest for asyncio is needed, and none is in the way.
-* Cases go by the capabilities that an implementation declares. What does not apply is skipped, by the capability's name.
+* Cases go by the capabilities that an implementation declares. What does not apply is skipped, by the capability's
+  name.
 * Every case says the contract's sentence that it checks, and what to do when it fails; both are in the report.
 * No case can be deleted or rewritten. One that cannot be held for now is marked, with the reason; the mark is all that
   counts, what is run is the kit's own case::
@@ -46,7 +47,7 @@ _HOMES = {
     "PersistCompliance": ".persist",
     "kit_time": ".loops",
 }
-_WITH_ASSERTIONS = ("backend_cases", "nodes", "persist_cases", "stores")
+_WITH_ASSERTIONS = ("backend_cases", "node", "nodes", "persist_cases", "stores")
 
 
 def __getattr__(name: str) -> Any:

@@ -55,6 +55,8 @@ class BackendCompliance(
     * ``advance``: a function that lets so many seconds pass for the backends of this test and their store; both may be
       ``async``. Without it the cases really wait: for ages of half a second, and for one ``lease``, so let
       ``make_backend`` give a short one.
+    * ``make_unreachable``: a function that makes a backend which cannot be started, since what it connects to is not
+      there. Without it the case about that is skipped.
 
     Optional attributes of the class:
 
@@ -67,7 +69,15 @@ class BackendCompliance(
     """
 
     OPEN = frozenset(
-        {"advance", "break_connection", "forgets_idle_after", "make_backend", "one_node", "virtual_time"}
+        {
+            "advance",
+            "break_connection",
+            "forgets_idle_after",
+            "make_backend",
+            "make_unreachable",
+            "one_node",
+            "virtual_time",
+        }
     )
 
     one_node: ClassVar[str] = ""
@@ -94,11 +104,17 @@ class BackendCompliance(
         return None
 
     @pytest.fixture
+    def make_unreachable(self) -> Callable[[], Backend] | None:
+        """Gives a function that makes a backend which cannot be started; authors may override it."""
+        return None
+
+    @pytest.fixture
     def kit(
         self,
         make_backend: Callable[[], Backend],
         break_connection: Callable[[Backend], Awaitable[None] | None] | None,
         advance: Callable[[float], Awaitable[None] | None] | None,
+        make_unreachable: Callable[[], Backend] | None,
     ) -> BackendBench:
         """What the cases work with; not to be overridden."""
         return BackendBench(
@@ -108,4 +124,5 @@ class BackendCompliance(
             forgets_idle_after=self.forgets_idle_after,
             advance=advance,
             break_connection=break_connection,
+            make_unreachable=make_unreachable,
         )

@@ -51,9 +51,9 @@ def case(*needs: str) -> Callable[[Callable[[S, B], Coroutine[Any, Any, None]]],
                 kit.require(need)
             try:
                 kit.run(test(self, kit))
-            except (Exception, pytest.fail.Exception) as error:
+            except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - raised again, with a note
                 error.add_note(f"\n{inspect.getdoc(test)}")
-                raise error.with_traceback(_from(test.__code__, error.__traceback__))
+                raise error.with_traceback(_from(test.__code__, error.__traceback__))  # noqa: B904 - it is the same
 
         return run
 
@@ -76,7 +76,7 @@ class Compliance:
     """
 
     OPEN: ClassVar[frozenset[str]] = frozenset()
-    """What else a subclass may define."""
+    """What a subclass may define; only the kit's own word counts."""
     _stand: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -109,13 +109,13 @@ class Compliance:
 
 def _fixed(cls: type[Compliance]) -> Iterator[tuple[str, Any]]:
     """What the kit defines, and a subclass may not."""
-    seen = set(cls.OPEN)
-    for base in cls.__mro__:
-        if base.__module__.startswith(f"{_HOME}."):
-            for name, value in vars(base).items():
-                if name not in seen and not name.startswith("_") and name != "OPEN":
-                    seen.add(name)
-                    yield name, value
+    kit = [base for base in cls.__mro__ if base.__module__.startswith(f"{_HOME}.")]
+    seen = set().union(*(vars(base).get("OPEN", ()) for base in kit))
+    for base in kit:
+        for name, value in vars(base).items():
+            if name not in seen and not name.startswith("_"):
+                seen.add(name)
+                yield name, value
 
 
 def _marks(test: object) -> list[pytest.Mark]:
@@ -130,11 +130,11 @@ def _admitted(name: str, original: Case, found: object) -> Case:
         __tracebackhide__ = True
         original(self, kit)
 
-    def refused(self: object) -> None:
+    def refused(_: object) -> None:
         pytest.fail(
-            f"{name} is a case of the compliance kit and cannot be overridden or deleted. If it cannot be held for now, "
-            'mark a function of this name @pytest.mark.xfail(strict=True, reason="..."), with nothing in it: the kit\'s '
-            "own case runs under that mark.",
+            f"{name} is a case of the compliance kit and cannot be overridden or deleted. If it cannot be held for "
+            'now, mark a function of this name @pytest.mark.xfail(strict=True, reason="..."), with nothing in it: '
+            "the kit's own case runs under that mark.",
             pytrace=False,
         )
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from .timing import patience
 
-__all__ = ["KitLoop", "Leftovers", "kit_time", "run", "turns", "within"]
+__all__ = ["KitLoop", "Leftovers", "bounded", "kit_time", "run", "turns", "within"]
+
+CASE_LIMIT: Final = 8
+"""How long a whole case may take, in times of the patience that one wait has."""
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 
 def kit_time() -> float:
@@ -62,7 +67,9 @@ class KitLoop(asyncio.SelectorEventLoop):
         """Seconds; see :func:`kit_time`."""
         return super().time() + self._skipped
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def call_at(
+        self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.TimerHandle:
         """See asyncio; ``call_later`` comes through here, too."""
         handle = super().call_at(when, callback, *args, context=context)
         self._timers.append(handle)
@@ -74,7 +81,7 @@ class KitLoop(asyncio.SelectorEventLoop):
         return Leftovers(
             {id(task): f"the task {task!r}" for task in asyncio.all_tasks(self)},
             {id(timer): f"{timer!r}" for timer in self._timers if not timer.cancelled() and timer.when() > now},
-            {key.fd: f"the open line {key.fileobj!r}" for key in self._watched.get_map().values()},
+            {key.fd: f"an open connection (descriptor {key.fd})" for key in self._watched.get_map().values()},
         )
 
     def _skip(self, seconds: float) -> None:
@@ -103,19 +110,36 @@ def run(coroutine: Coroutine[Any, Any, T], *, virtual: bool = False) -> T:
         return runner.run(coroutine)
 
 
-async def within(awaitable: Awaitable[T], what: str) -> T:
+async def within(awaitable: Awaitable[T], what: str, times: float = 1) -> T:
     """Awaits, but not for ever.
 
+    Args:
+        awaitable: What is awaited.
+        what: What to call it when it takes too long.
+        times: How often the patience of one wait it may take.
+
     Raises:
-        AssertionError: It takes longer than anything may.
+        AssertionError: It takes longer.
     """
+    __tracebackhide__ = True
+    limit = times * patience()
     try:
-        async with asyncio.timeout(patience()) as deadline:
+        async with asyncio.timeout(limit) as deadline:
             return await awaitable
     except TimeoutError:
         if not deadline.expired():
             raise
-        raise AssertionError(f"{what} has not come to its end within {patience():g} s") from None
+        raise AssertionError(f"{what} has not come to its end within {limit:g} s") from None
+
+
+async def bounded(case: Awaitable[None]) -> None:
+    """Awaits a whole case, but not for ever.
+
+    Raises:
+        AssertionError: It takes longer than any case may.
+    """
+    __tracebackhide__ = True
+    await within(case, "the case", CASE_LIMIT)
 
 
 async def turns(count: int = 10) -> None:

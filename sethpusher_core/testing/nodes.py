@@ -5,135 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 import pytest
 
 from ..addresses import Address
-from ..backends.base import Accepted, Backend, Outgoing, Position
-from ..backends.capabilities import (
-    CENSUS,
-    HISTORY,
-    PRESENCE,
-    HistoryPage,
-    Occupancy,
-    Roster,
-    SupportsCensus,
-    SupportsHistory,
-    SupportsPresence,
-)
-from ..errors import BackendError
+from ..backends.base import Backend
 from .guard import Bench
-from .loops import run, turns, within
-from .sinks import Recorder
+from .loops import bounded, run, turns
+from .node import Node
 from .timing import moment, patience
 
-__all__ = ["BREAK", "LEASE", "ONE_NODE", "TWO_NODES", "BackendBench", "Node"]
+__all__ = ["BREAK", "LEASE", "ONE_NODE", "TWO_NODES", "UNREACHABLE", "BackendBench", "Node"]
 
 TWO_NODES: Final = "two nodes"
 ONE_NODE: Final = "one node"
 BREAK: Final = "break_connection"
+UNREACHABLE: Final = "make_unreachable"
 LEASE: Final = "lease"
-
-CASE_LIMIT: Final = 8
-"""Times the patience: how long a whole case may take."""
-
-
-class Node:
-    """One backend under test. Its methods are the backend's, each bounded in time.
-
-    Attributes:
-        backend: The backend.
-        name: Its node_id.
-        sink: What it was started with.
-    """
-
-    def __init__(self, backend: Backend, name: str) -> None:
-        self.backend = backend
-        self.name = name
-        self.sink = Recorder()
-
-    async def start(self) -> None:
-        await within(self.backend.start(self.sink, self.name), "start")
-
-    async def publish(self, *batch: Outgoing) -> Sequence[Accepted | BackendError]:
-        """What the backend answers, whatever it is."""
-        return await within(self.backend.publish(batch), "publish")
-
-    async def accepted(self, *batch: Outgoing) -> list[Accepted]:
-        """The results of a batch all of which is to be taken."""
-        results = await self.publish(*batch)
-        taken = [result for result in results if isinstance(result, Accepted)]
-        assert len(taken) == len(batch), f"not all {len(batch)} were taken: {results}"
-        return taken
-
-    async def positions(self, *batch: Outgoing) -> list[Position]:
-        """The positions of a batch all of which is to be kept."""
-        positions = [result.position for result in await self.accepted(*batch)]
-        assert None not in positions, f"kept, but without a position: {positions}"
-        return cast(list[Position], positions)
-
-    async def subscribe(self, address: Address, positioned: bool = False) -> Position | None:
-        return await within(self.backend.subscribe(address, positioned), f"subscribe({address})")
-
-    async def position(self, address: Address) -> Position:
-        """Subscribes to a channel that keeps history, and gives the position."""
-        position = await self.subscribe(address, positioned=True)
-        assert isinstance(position, Position), f"subscribe(positioned=True) told no position but {position!r}"
-        return position
-
-    async def unsubscribe(self, address: Address) -> None:
-        await within(self.backend.unsubscribe(address), f"unsubscribe({address})")
-
-    async def close(self) -> None:
-        await within(self.backend.close(), "close")
-
-    # ------------------------------------------------------------------------------------------------- capabilities
-
-    async def read(
-        self, address: Address, *, since: Position | None = None, limit: int = 1000, reverse: bool = False
-    ) -> HistoryPage:
-        backend = cast(SupportsHistory, self.backend)
-        return await within(backend.read(address, since=since, limit=limit, reverse=reverse), "read")
-
-    async def stored(self, address: Address) -> list[bytes]:
-        """All payloads in the history, oldest first."""
-        return [stored.payload for stored in (await self.read(address)).stored]
-
-    async def result_of(self, address: Address, key: str) -> Accepted | None:
-        return await within(cast(SupportsHistory, self.backend).result_of(address, key), "result_of")
-
-    async def enter(self, address: Address, connection_id: str, subscriber_id: str | None, info: bytes = b"") -> bool:
-        backend = cast(SupportsPresence, self.backend)
-        return await within(backend.enter(address, connection_id, subscriber_id, info), "enter")
-
-    async def leave(self, address: Address, connection_id: str) -> bool:
-        return await within(cast(SupportsPresence, self.backend).leave(address, connection_id), "leave")
-
-    async def roster(self, address: Address) -> Roster:
-        return await within(cast(SupportsPresence, self.backend).roster(address), "roster")
-
-    async def people(self, address: Address) -> dict[str, int]:
-        """How many connections each person has."""
-        return {person.subscriber_id: person.connections for person in (await self.roster(address)).people}
-
-    async def renew(self) -> None:
-        await within(cast(SupportsPresence, self.backend).renew(), "renew")
-
-    async def report(self, counts: Mapping[Address, int]) -> None:
-        await within(cast(SupportsCensus, self.backend).report(counts), "report")
-
-    async def occupied(self, kind: str, prefix: str = "", after: str = "", limit: int = 100) -> dict[str, int]:
-        """Counts by name, in the order given."""
-        backend = cast(SupportsCensus, self.backend)
-        page: Sequence[Occupancy] = await within(backend.occupied(kind, prefix, after, limit), "occupied")
-        assert {one.address.kind for one in page} <= {kind}, f"asked for {kind}s, got {page}"
-        return {one.address.name: one.count for one in page}
-
-    async def count(self, address: Address) -> int:
-        return await within(cast(SupportsCensus, self.backend).count(address), "count")
-
 
 Made = Callable[[], Backend]
 Passing = Callable[[float], Awaitable[None] | None]
@@ -157,12 +47,14 @@ class BackendBench(Bench):
         forgets_idle_after: float | None = None,
         advance: Passing | None = None,
         break_connection: Breaking | None = None,
+        make_unreachable: Made | None = None,
     ) -> None:
         self._make = make
         self._one_node = one_node
         self._virtual = virtual
         self._advance = advance
         self._break = break_connection
+        self._make_unreachable = make_unreachable
         self._nodes: list[Node] = []
         self.forgets_idle_after = forgets_idle_after
         self.outside = self.made()
@@ -170,7 +62,7 @@ class BackendBench(Bench):
     # --------------------------------------------------------------------------------------------------- the bench
 
     def require(self, need: str) -> None:
-        """See :meth:`Bench.require`: a capability, TWO_NODES, ONE_NODE, BREAK or LEASE."""
+        """See :meth:`Bench.require`: a capability, TWO_NODES, ONE_NODE, LEASE, or a fixture."""
         name = type(self.outside).__name__
         if need == TWO_NODES:
             missing = self._one_node
@@ -178,6 +70,8 @@ class BackendBench(Bench):
             missing = "" if self._one_node else f"{name} joins nodes"
         elif need == BREAK:
             missing = "" if self._break else "there is no such fixture"
+        elif need == UNREACHABLE:
+            missing = "" if self._make_unreachable else "there is no such fixture"
         elif need == LEASE:
             missing = "" if getattr(self.outside, "lease", 0) else f"memberships of {name} end with the process"
         else:
@@ -188,17 +82,11 @@ class BackendBench(Bench):
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """See :meth:`Bench.run`."""
         __tracebackhide__ = True
-        run(self._bounded(coroutine), virtual=self._virtual)
+        run(self._tidy(coroutine), virtual=self._virtual)
 
-    async def _bounded(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        limit = CASE_LIMIT * patience()
+    async def _tidy(self, case: Coroutine[Any, Any, None]) -> None:
         try:
-            async with asyncio.timeout(limit) as deadline:
-                await coroutine
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise AssertionError(f"the case has not come to its end within {limit:g} s") from None
+            await bounded(case)
         finally:
             for node in self._nodes:
                 # How a backend closes is a matter for the cases that are about it.
@@ -209,10 +97,20 @@ class BackendBench(Bench):
 
     def made(self) -> Backend:
         """A new backend, not started."""
+        return self._checked(self._make)
+
+    def unreachable(self) -> Node:
+        """A node that cannot be started."""
+        assert self._make_unreachable is not None
+        return self.unstarted(self._checked(self._make_unreachable))
+
+    def _checked(self, make: Made) -> Backend:
         try:
-            backend: object = self._make()
+            backend: object = make()
         except Exception as error:
-            error.add_note("make_backend() raised this. A backend is made outside or inside a running event loop.")
+            error.add_note(
+                "The author's fixture raised this. A backend is made outside or inside a running event loop."
+            )
             raise
         if inspect.iscoroutine(backend):
             backend.close()
@@ -272,14 +170,6 @@ class BackendBench(Bench):
                     await asyncio.sleep(moment() / 2)
         except TimeoutError:
             raise AssertionError(f"within {seconds + patience():g} s it has not come to hold: {what}") from None
-
-
-KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
-    HISTORY: ("read", "result_of"),
-    PRESENCE: ("enter", "leave", "roster", "renew"),
-    CENSUS: ("report", "occupied", "count"),
-}
-"""The capabilities, and the methods of each."""
 
 
 async def _maybe(result: Awaitable[None] | None) -> None:

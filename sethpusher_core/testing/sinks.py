@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..addresses import Address
@@ -71,18 +72,35 @@ class Recorder:
         Raises:
             AssertionError: They do not come.
         """
+        __tracebackhide__ = True
+        if not await self._comes(lambda: len(self._by_address[address]) >= count):
+            came = self.payloads(address)
+            raise AssertionError(
+                f"{len(came)} of {count} payloads for {address} came within {patience():g} s: {_listed(came)}"
+            )
+        return self.of(address)
+
+    async def until_offset(self, address: Address, offset: int) -> None:
+        """Waits until what has an offset has come for an address.
+
+        Raises:
+            AssertionError: It does not come.
+        """
+        __tracebackhide__ = True
+        if not await self._comes(lambda: offset in self.offsets(address)):
+            raise AssertionError(f"offset {offset} of {address} has not come; what came: {self.offsets(address)}")
+
+    async def _comes(self, holds: Callable[[], bool]) -> bool:
         try:
             async with asyncio.timeout(patience()):
-                while len(self._by_address[address]) < count:
+                while not holds():
                     self._came.clear()
                     await self._came.wait()
         except TimeoutError:
-            came = [_short(payload) for payload in self.payloads(address)]
-            raise AssertionError(
-                f"{len(came)} of {count} payloads for {address} came within {patience():g} s: {came}"
-            ) from None
-        return self.of(address)
+            return False
+        return True
 
 
-def _short(payload: bytes) -> str:
-    return repr(payload) if len(payload) < 40 else f"{payload[:40]!r}... ({len(payload)} bytes)"
+def _listed(payloads: list[bytes]) -> str:
+    texts = [repr(one) if len(one) < 40 else f"{one[:40]!r}... ({len(one)} bytes)" for one in payloads]
+    return ", ".join(texts if len(texts) <= 20 else [*texts[:10], "...", *texts[-10:]])

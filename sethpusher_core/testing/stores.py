@@ -14,7 +14,7 @@ import pytest
 from ..publication import Publication
 from ..settings.core import CoreSettings
 from .guard import Bench
-from .loops import run, within
+from .loops import bounded, run, within
 from .timing import patience
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class PersistBench(Bench):
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """See :meth:`Bench.run`."""
         __tracebackhide__ = True
-        run(within(coroutine, "the case"))
+        run(bounded(coroutine))
 
     @contextlib.asynccontextmanager
     async def server(self, *, failing: bool = False) -> AsyncIterator[PushServer]:

@@ -8,7 +8,7 @@ __all__ = ["moment", "patience", "scale"]
 
 
 def scale() -> float:
-    """What every time is multiplied by: the environment variable SETHPUSHER_TEST_TIME_SCALE, greater on slow machines."""
+    """What every time is multiplied by: SETHPUSHER_TEST_TIME_SCALE in the environment, greater on slow machines."""
     return float(os.environ.get("SETHPUSHER_TEST_TIME_SCALE") or 1)
 
 

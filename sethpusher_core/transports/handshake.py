@@ -22,8 +22,10 @@ from tornado.httputil import (
 )
 from websockets.utils import accept_key
 
+from ..errors import CloseCode
 from ..frames import Form
 from ..identity import Credentials
+from .compression import Agreement, agree
 from .websocket import WebSocketSession
 
 if TYPE_CHECKING:
@@ -77,8 +79,7 @@ class _Handshake(HTTPMessageDelegate):
             key = _check_upgrade(start_line, headers)
             if not self._router.origin_allowed(headers):
                 raise _Refusal(403, "Forbidden", "Origin not allowed.\n")
-            if not self._router.has_room():
-                raise _Refusal(503, "Service Unavailable", "Too many connections.\n", Retry_After="5")
+            farewell = self._find_room()
         except _Refusal as refusal:
             self._refuse(refusal)
             return None
@@ -86,12 +87,35 @@ class _Handshake(HTTPMessageDelegate):
         stream = self._connection.detach()
         if stream.closed():  # it went right after its request
             return None
-        WebSocketSession(self._router, self._form, stream).start(accept_key(key), credentials)
+        agreement = agree(headers) if self._router.compression and farewell is None else None
+        extension = None if agreement is None else agreement.extension
+        session = WebSocketSession(self._router, self._form, credentials.remote_ip, stream, extension)
+        if farewell is None:
+            session.start(_answer(key, agreement), credentials)
+        else:
+            session.turn_away(_answer(key, None), *farewell)
         return None
+
+    def _find_room(self) -> tuple[CloseCode, bytes] | None:
+        """Why the client must go again, and what it is told; None if it may stay.
+
+        Raises:
+            _Refusal: There is not even room for that.
+        """
+        reason = self._router.refusal(self._remote_ip)
+        if reason is None:
+            return None
+        message = self._router.farewell(line=True)
+        if message is None:
+            raise _Refusal(503, "Service Unavailable", "Too many connections.\n", Retry_After="5")
+        return reason, message
+
+    @property
+    def _remote_ip(self) -> str:
+        return getattr(getattr(self._connection, "context", None), "remote_ip", None) or ""
 
     def _credentials(self, start_line: RequestStartLine, headers: HTTPHeaders) -> Credentials:
         connection = self._connection
-        context = getattr(connection, "context", None)
 
         def request() -> HTTPServerRequest:
             return HTTPServerRequest(connection=connection, start_line=start_line, headers=headers)
@@ -99,7 +123,7 @@ class _Handshake(HTTPMessageDelegate):
         return Credentials(
             purpose="connection",
             transport="websocket" if self._form is Form.FRAMED else "rawwebsocket",
-            remote_ip=getattr(context, "remote_ip", None) or "",
+            remote_ip=self._remote_ip,
             method=start_line.method,
             uri=start_line.path,
             headers=headers,
@@ -114,6 +138,14 @@ class _Handshake(HTTPMessageDelegate):
         start_line = ResponseStartLine("HTTP/1.1", refusal.status, refusal.reason)
         self._connection.write_headers(start_line, headers, body)
         self._connection.finish()
+
+
+def _answer(key: str, agreement: Agreement | None) -> bytes:
+    extensions = "" if agreement is None else f"Sec-WebSocket-Extensions: {agreement.header}\r\n"
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(key)}\r\n{extensions}\r\n"
+    ).encode()
 
 
 def _check_upgrade(start_line: RequestStartLine, headers: HTTPHeaders) -> str:

@@ -79,7 +79,6 @@ class HttpSession(Session):
 
     Attributes:
         id: The session's id, which the client chose.
-        remote_ip: Address of the peer that began it.
         paused: Whether no messages are taken from the client for now.
     """
 
@@ -93,13 +92,11 @@ class HttpSession(Session):
         "_stuck",
         "id",
         "paused",
-        "remote_ip",
     )
 
     def __init__(self, router: PushRouter, id: str, transport_name: str, remote_ip: str) -> None:
-        super().__init__(router, Form.SESSION, transport_name)
+        super().__init__(router, Form.SESSION, transport_name, remote_ip)
         self.id = id
-        self.remote_ip = remote_ip
         self.paused = False
         self._receiver: Receiver | None = None
         self._farewell: bytes | None = None
@@ -117,6 +114,14 @@ class HttpSession(Session):
         if not self.closed:  # the client may be gone already
             self.opened(credentials)
             self.flush()
+
+    def turn_away(self, receiver: Receiver, reason: CloseCode, message: bytes) -> None:
+        """Instead of :meth:`start`: says one message and is over. No SockJSConnection is made."""
+        self.server.http_sessions.add(self)
+        self.server.room.parting.add(self)
+        self.attach(receiver)
+        self.post(message)
+        self.close(reason.code, reason.reason)
 
     # --------------------------------------------------------------------------------------------------- receivers
 
@@ -261,6 +266,7 @@ class HttpSession(Session):
 
     def expire(self) -> None:
         """Nobody has fetched anything for ``disconnect_delay``: ends it if it is not over, and drops everything."""
+        self.server.room.parting.discard(self)
         self.ended(ABNORMAL)
         self._forget_backlog()
         receiver, self._receiver = self._receiver, None

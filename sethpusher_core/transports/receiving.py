@@ -124,11 +124,16 @@ class PacketExchange(Exchange, Receiver):
 
     def _open_session(self) -> None:
         router = self.router
-        if not router.has_room():
+        remote_ip = self.request.remote_ip or ""
+        reason = router.refusal(remote_ip)
+        message = b"" if reason is None else router.farewell(line=False)
+        if message is None:
             self.answer(503, b"Too many sessions.\n", extra={"Retry-After": "5"})
             return
-        remote_ip = self.request.remote_ip or ""
         self._session = session = HttpSession(router, self.session_id, self.transport, remote_ip)
+        if reason is not None:
+            session.turn_away(self, reason, message)
+            return
         session.start(self, Credentials.of_request(self.request, purpose="connection", transport=self.transport))
 
     def _read_callback(self) -> bool:

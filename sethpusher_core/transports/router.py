@@ -8,16 +8,18 @@ ours; nothing is bound to a loop before :meth:`PushRouter.start`.
 from __future__ import annotations
 
 import asyncio
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from tornado.httputil import HTTPHeaders
 
-from ..frames import Form, Frame
+from ..errors import CloseCode
+from ..frames import Frame
 from .http_sessions import HttpSessions
 from .origins import ANY, OriginPolicy
 from .outlet import Budget
+from .room import Room
 from .session import Session
 from .sockjs import SockJSConnection, SockJSRouter
 from .urls import endpoint_rules, transports_without
@@ -33,6 +35,8 @@ DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
     # ``*``; so without it no page of another origin gets in with that client, whatever the transport. It gives nothing
     # away as long as nothing here reads cookies; once something does, ``origins`` must not be ``*``.
     "credentials": True,
+    # Whether large messages on websockets are compressed (permessage-deflate), for clients that offer it.
+    "compression": False,
     # Transports that are not offered: websocket, rawwebsocket (the bare endpoint), xhr_streaming, eventsource,
     # htmlfile, xhr, jsonp; sockjs-client's own names, such as xhr-polling, are understood, too.
     "disabled_transports": (),
@@ -47,6 +51,8 @@ DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
     "max_message_size": 2**16,
     # Sessions at once; 0 takes what the limit of open files leaves room for.
     "max_sessions": 0,
+    # Sessions at once from one address; 0 sets no such bound.
+    "max_sessions_per_ip": 0,
     # Whose pages may connect; see OriginPolicy.
     "origins": (ANY,),
     # Between two pings of a websocket, and how long the answer may take.
@@ -66,9 +72,6 @@ DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
 IGNORED_SETTINGS: Final = frozenset({"disable_nagle", "immediate_flush", "session_check_interval"})
 """What sockjs-tornado could be told and means nothing here."""
 
-RESERVED_FILES: Final = 128
-"""Open files that are not for sessions: logs, the backend, listening sockets, API calls."""
-
 
 class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no types
     """A SockJS endpoint.
@@ -78,6 +81,7 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         budget: The bounds of what waits for clients.
         sessions: Every live session.
         http_sessions: Those that outlive requests; also such as are over and only say so.
+        room: How many there may be.
         origins: Whose pages may connect. May be replaced before :meth:`start`.
         running: Whether requests are served; others are answered with 503.
         credentials: See DEFAULT_SETTINGS, as for the others.
@@ -89,6 +93,9 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         prefix: str = "",
         user_settings: Mapping[str, Any] | None = None,
         budget: Budget | None = None,
+        *,
+        counts: Counter[str] | None = None,
+        farewell: Callable[[], bytes] | None = None,
     ) -> None:
         """Makes an endpoint; may run before there is a loop.
 
@@ -97,6 +104,8 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
             prefix: Path before the transports' names, without a slash at its end.
             user_settings: See DEFAULT_SETTINGS.
             budget: The bounds of what waits for clients; a default one when left out.
+            counts: Where to count clients that find no room; see :class:`Room`.
+            farewell: Gives the message that such a client is told before it is closed; without it, it is refused.
 
         Raises:
             ValueError: A setting is not known, or has a value that means nothing.
@@ -111,14 +120,16 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         self.max_message_size = int(self.settings["max_message_size"])
         self.response_limit = int(self.settings["response_limit"])
         self.verify_ip = bool(self.settings["verify_ip"])
+        self.compression = bool(self.settings["compression"])
         self.cookie_needed = bool(self.settings["jsessionid"])
         self.transports = transports_without(self.settings["disabled_transports"])
         self.websockets_enabled = "websocket" in self.transports
         self.running = False
         self.sessions: set[Session] = set()
         self.http_sessions = HttpSessions(float(self.settings["disconnect_delay"]))
-        self._draining = False
-        self._max_sessions = 0
+        self.room = Room(
+            int(self.settings["max_sessions"]), int(self.settings["max_sessions_per_ip"]), counts, farewell
+        )
         self._ping_timeout = float(self.settings["ping_timeout"])
         self._heartbeats: Wheel[Session] = Wheel(float(self.settings["heartbeat_delay"]), _heartbeat)
         self._pings: Wheel[WebSocketSession] = Wheel(
@@ -129,15 +140,14 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
 
     def start(self) -> None:
         """Begins to serve, on the running loop."""
-        self._max_sessions = int(self.settings["max_sessions"]) or _room_for_sessions()
-        self._draining = False
+        self.room.open()
         self.running = True
         self._heartbeats.start()
         self._pings.start()
 
     def drain(self) -> None:
-        """Takes no new sessions (503) but goes on with those that live, until :meth:`stop`."""
-        self._draining = True
+        """Takes no new sessions but goes on with those that live, until :meth:`stop`."""
+        self.room.draining = True
 
     def stop(self) -> None:
         """Serves nothing any more. Sessions of HTTP transports are dropped; websockets are the caller's to close."""
@@ -152,9 +162,13 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         """Whether a request with these headers may be served: the one place where transports ask for origins."""
         return self.origins.admits(headers)
 
-    def has_room(self) -> bool:
-        """Whether one more session may begin."""
-        return not self._draining and len(self._pings) + len(self.http_sessions) < self._max_sessions
+    def refusal(self, remote_ip: str) -> CloseCode | None:
+        """Why no session of an address may begin; None if one may."""
+        return self.room.refusal(len(self._pings) + len(self.http_sessions), remote_ip)
+
+    def farewell(self, *, line: bool) -> bytes | None:
+        """The message for a client that was refused; None if it can only be answered with 503. See :class:`Room`."""
+        return self.room.farewell(line=line, sessions=len(self.http_sessions))
 
     def get_connection_class(self) -> Callable[[Any], SockJSConnection]:
         """What makes the SockJSConnection that serves a session."""
@@ -163,14 +177,18 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
     def remember(self, session: Session) -> None:
         """Notes a session that has begun."""
         self.sessions.add(session)
-        if session.form is not Form.BARE:
+        self.room.enter(session.remote_ip)
+        if session.transport_name != "rawwebsocket":
             self._heartbeats.add(session)
         if isinstance(session, WebSocketSession):
             self._pings.add(session)
 
     def forget(self, session: Session) -> None:
-        """Drops a session that has ended."""
-        self.sessions.discard(session)
+        """Drops a session that has ended; harmless for one that is not known."""
+        if session not in self.sessions:
+            return
+        self.sessions.remove(session)
+        self.room.leave(session.remote_ip)
         self._heartbeats.remove(session)
         if isinstance(session, WebSocketSession):
             self._pings.remove(session)
@@ -223,13 +241,3 @@ def _checked(user_settings: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(settings[name], str):
             raise ValueError(f"{name} must be a list, not the text {settings[name]!r}")
     return settings
-
-
-def _room_for_sessions() -> int:
-    """How many sessions the limit of open files leaves room for, where the system has one."""
-    if sys.platform == "win32":
-        return sys.maxsize
-    import resource
-
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return sys.maxsize if limit == resource.RLIM_INFINITY else max(1, limit - RESERVED_FILES)

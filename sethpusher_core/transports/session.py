@@ -63,17 +63,19 @@ class Session(Outlet):
     Attributes:
         server: The router that it belongs to (the name is sockjs-tornado's).
         transport_name: ``websocket``, ``rawwebsocket``, ``xhr``, ...
+        remote_ip: Address of the peer that began it.
         conn: The SockJSConnection that serves it; None once it has ended.
         conn_info: What is known of the handshake; None once ``on_open`` has run.
         close_code: How it ended.
     """
 
-    __slots__ = ("close_code", "conn", "conn_info", "server", "transport_name")
+    __slots__ = ("close_code", "conn", "conn_info", "remote_ip", "server", "transport_name")
 
-    def __init__(self, router: PushRouter, form: Form, transport_name: str) -> None:
+    def __init__(self, router: PushRouter, form: Form, transport_name: str, remote_ip: str) -> None:
         super().__init__(form, router.budget)
         self.server = router
         self.transport_name = transport_name
+        self.remote_ip = remote_ip
         self.conn: SockJSConnection | None = None
         self.conn_info: HandshakeInfo | None = None
         self.close_code = ABNORMAL

@@ -28,8 +28,8 @@ class StreamSession(Session):
 
     __slots__ = ("_in_flight", "_silent_since", "_stream", "_writing")
 
-    def __init__(self, router: PushRouter, form: Form, transport_name: str, stream: IOStream) -> None:
-        super().__init__(router, form, transport_name)
+    def __init__(self, router: PushRouter, form: Form, transport_name: str, remote_ip: str, stream: IOStream) -> None:
+        super().__init__(router, form, transport_name, remote_ip)
         self._stream = stream
         self._writing = False
         self._in_flight = 0

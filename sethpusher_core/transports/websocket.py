@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tornado.iostream import IOStream, StreamClosedError
 from websockets.exceptions import ProtocolError
+from websockets.extensions import Extension
 from websockets.protocol import State
 
 from .. import errors
+from ..errors import CloseCode
 from ..frames import Form, websocket_frame
 from ..identity import Credentials
 from .packets import HEARTBEAT, OPEN, close_packet, read_messages
@@ -30,6 +32,7 @@ READ_SIZE: Final = 65536
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that a client has to answer a close frame, and a slow one to take the frame under way."""
 
+_DEFLATED: Final = {Form.FRAMED: Form.FRAMED_DEFLATED, Form.BARE: Form.BARE_DEFLATED}
 _PING: Final = websocket_frame(b"", 0x9)
 _OPEN: Final = websocket_frame(OPEN)
 _HEARTBEAT: Final = websocket_frame(HEARTBEAT)
@@ -38,35 +41,53 @@ _HEARTBEAT: Final = websocket_frame(HEARTBEAT)
 class WebSocketSession(StreamSession):
     """A client on a websocket."""
 
-    __slots__ = ("_closer", "_paused", "_reading", "_wire")
+    __slots__ = ("_bare", "_closer", "_paused", "_reading", "_wire")
 
-    def __init__(self, router: PushRouter, form: Form, stream: IOStream) -> None:
-        super().__init__(router, form, "websocket" if form is Form.FRAMED else "rawwebsocket", stream)
-        self._wire = Wire(router.max_message_size)
+    def __init__(
+        self, router: PushRouter, form: Form, remote_ip: str, stream: IOStream, extension: Extension | None = None
+    ) -> None:
+        """Makes a session that has yet to answer its handshake.
+
+        Args:
+            router: Whose session it is.
+            form: ``Form.FRAMED`` or ``Form.BARE``.
+            remote_ip: Address of the peer.
+            stream: Taken over.
+            extension: How compressed messages are read, if that has been agreed on; then they are sent, too.
+        """
+        name = "websocket" if form is Form.FRAMED else "rawwebsocket"
+        super().__init__(router, form if extension is None else _DEFLATED[form], name, remote_ip, stream)
+        self._bare = form is Form.BARE
+        self._wire = Wire(router.max_message_size, extension)
         self._paused = False
         self._reading = False
         self._closer: asyncio.TimerHandle | None = None
 
-    def start(self, accept: str, credentials: Credentials) -> None:
+    def start(self, answer: bytes, credentials: Credentials) -> None:
         """Answers the handshake and begins."""
-        stream = self._stream
-        stream.set_close_callback(self._stream_closed)
-        stream.set_nodelay(True)
-        answer = (
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        ).encode()
-        if self.form is Form.FRAMED:
-            answer += _OPEN
+        self._shake_hands(answer)
         self.server.remember(self)
-        self._open_way()
-        self._send_now(answer)
         self.opened(credentials)
         self._read()
 
+    def turn_away(self, answer: bytes, reason: CloseCode, message: bytes) -> None:
+        """Instead of :meth:`start`: answers the handshake, says one message and ends. No SockJSConnection is made."""
+        self._shake_hands(answer)
+        self.post(message)
+        self.close(reason.code, reason.reason)
+        self._read()
+
+    def _shake_hands(self, answer: bytes) -> None:
+        stream = self._stream
+        self.server.room.lines += 1
+        stream.set_close_callback(self._stream_closed)
+        stream.set_nodelay(True)
+        self._open_way()
+        self._send_now(answer if self._bare else answer + _OPEN)
+
     def send_binary(self, data: bytes) -> None:
         """See :meth:`Session.send_binary`."""
-        if self.form is not Form.BARE:
+        if not self._bare:
             super().send_binary(data)
         if not self.closed:
             self._send_now(websocket_frame(data, 0x2))
@@ -126,7 +147,7 @@ class WebSocketSession(StreamSession):
 
     def _message(self, message: str | bytes) -> None:
         """A message of the bare endpoint is handed on; a SockJS client sends JSON texts, by whatever opcode."""
-        if self.form is Form.BARE:
+        if self._bare:
             self.received(message)
         elif message and not self.closed:
             self._unpack(message)
@@ -148,7 +169,7 @@ class WebSocketSession(StreamSession):
         """See :meth:`Session.close`."""
         if self.closed:
             return
-        if self.form is Form.FRAMED:
+        if not self._bare:
             self._send_now(websocket_frame(close_packet(code, message)))
         if self._wire.state is State.OPEN:
             try:
@@ -203,6 +224,7 @@ class WebSocketSession(StreamSession):
         if self._closer is not None:
             self._closer.cancel()
             self._closer = None
+        self.server.room.lines -= 1
         self.ended(ABNORMAL)
         self._forget_backlog()
 

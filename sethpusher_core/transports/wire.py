@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from websockets.extensions import Extension
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 from websockets.protocol import Protocol, Side, State
@@ -17,13 +18,17 @@ class Wire(Protocol):
     ``receive_data`` takes bytes, :meth:`messages` gives what they completed, ``data_to_send`` what must be answered.
     """
 
-    def __init__(self, max_size: int) -> None:
+    def __init__(self, max_size: int, extension: Extension | None = None) -> None:
         """Makes a websocket whose handshake is done.
 
         Args:
-            max_size: Bytes that a message may have; a larger one ends the websocket with 1009.
+            max_size: Bytes that a message may have, inflated, too; a larger one ends the websocket with 1009.
+            extension: What has been agreed on for reading.
         """
         super().__init__(Side.SERVER, state=State.OPEN, max_size=max_size)
+        if extension is not None:
+            self.extensions = [extension]
+        self.debug = False  # it would log what clients say, tokens included
         self._opcode = Opcode.TEXT
         self._fragments: bytearray | None = None
 

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -168,29 +168,24 @@ class Proxy:
         self._target = target
         self._lose = lose
         self._writers: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._listening = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=[self._run()], name="proxy", daemon=True)
 
     def __enter__(self) -> Proxy:
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop
-        ).result(UNIT)
-        self.port = self._server.sockets[0].getsockname()[1]
+        assert self._listening.wait(UNIT)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(UNIT)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(UNIT)
-        self._loop.close()
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(2 * UNIT)
+        assert not self._thread.is_alive(), "the proxy does not end"
 
     def cut(self) -> None:
         """Ends all connections that there are, without a word."""
 
         async def cut() -> None:
-            for writer in self._writers:
-                writer.transport.abort()
+            self._abort()
 
         asyncio.run_coroutine_threadsafe(cut(), self._loop).result(UNIT)
 
@@ -198,35 +193,51 @@ class Proxy:
         """Loses nothing any more."""
         self._lose = lambda payload: False
 
-    async def _finish(self) -> None:
-        self._server.close()
+    def _abort(self) -> None:
         for writer in self._writers:
             writer.transport.abort()
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._listening.set()
+        await self._ending.wait()
+        server.close()
+        for _ in range(3):  # turns, in which what was about to be accepted is
+            await asyncio.sleep(0)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others, timeout=UNIT)
+            self._abort()
+            await asyncio.wait(others, timeout=0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            async with self._closing(writer):
+                there, back = await asyncio.open_connection("127.0.0.1", self._target)
+                async with self._closing(back):
+                    copy_down = self._copy if self._lose is None else self._copy_frames
+                    both = [asyncio.ensure_future(way) for way in (self._copy(reader, back), copy_down(there, writer))]
+                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                    writer.close()
+                    back.close()
+                    await asyncio.gather(*both, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def _closing(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
         self._writers.add(writer)
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
-            self._writers.add(back)
-            try:
-                down = self._copy if self._lose is None else self._copy_frames
-                await asyncio.gather(self._copy(reader, back), down(there, writer))
-            finally:
-                self._writers.discard(back)
-                back.close()
-        except (OSError, asyncio.IncompleteReadError):
-            writer.transport.abort()
+            yield
         finally:
             self._writers.discard(writer)
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-        writer.close()
 
     async def _copy_frames(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -224,11 +224,11 @@ class Delivery(RuleBasedStateMachine):
         self._step()
         self._live(who).send("publish", channel, message=self._message(size), echo=echo)
 
-    @rule(acts=st.lists(st.tuples(ACT, WHO, CHANNEL, st.integers(0, 2)), min_size=2, max_size=14))
-    def tangle(self, acts: list[tuple[str, int, str, int]]) -> None:
-        """Many things within few turns of the loop, in exactly this order."""
+    @rule(channel=CHANNEL, acts=st.lists(st.tuples(ACT, WHO, st.integers(0, 2)), min_size=2, max_size=16))
+    def tangle(self, channel: str, acts: list[tuple[str, int, int]]) -> None:
+        """Many things in one channel within few turns of the loop, in exactly this order."""
         self._step()
-        steps = [(self._prepared(act, who, channel), turns) for act, who, channel, turns in acts]
+        steps = [(self._prepared(act, who, channel, turns), turns) for act, who, turns in acts]
 
         async def work() -> None:
             for step, turns in steps:
@@ -271,7 +271,8 @@ class Delivery(RuleBasedStateMachine):
         here = list(self.people.values())
         self.server.wait_until(
             lambda: (
-                not any(local.queued for local in self.push.hub)
+                self._backend().quiet
+                and not any(local.queued for local in self.push.hub)
                 and all(
                     person.connection._task is None
                     and (person.connection.closed or self.seen.messages[person.connection.id] == person.sent)
@@ -310,10 +311,14 @@ class Delivery(RuleBasedStateMachine):
             self.people.pop(who).client.drop()
 
     def _since(self, who: int, channel: str, back: int) -> Position:
-        known = self.memories[who].get(channel, Position("unknown", 0))
+        """What somebody knows of a channel, or else has from somebody who knows all, and something before that."""
+        known = self.memories[who].get(channel)
+        if known is None:
+            entries = self.ledger.of(channel)
+            known = entries and entries[-1].position or Position("unknown", 0)
         return Position(known.epoch, max(0, known.offset - back))
 
-    def _prepared(self, act: str, who: int, channel: str) -> Callable[[], object]:
+    def _prepared(self, act: str, who: int, channel: str, turns: int) -> Callable[[], object]:
         """One act of a tangle, done in the loop of the server."""
         if act in ("publish", "burst"):
             messages = [self._message(0) for _ in range(1 if act == "publish" else 3)]
@@ -322,7 +327,7 @@ class Delivery(RuleBasedStateMachine):
         if act in ("say", "whisper"):
             text = person.prepare("publish", channel, message=self._message(0), echo=act == "say")
         elif act == "recover":
-            text = person.prepare("subscribe", channel, self._since(who, channel, 0))
+            text = person.prepare("subscribe", channel, self._since(who, channel, turns))
         else:
             text = person.prepare(act, channel)
         connection = person.connection

@@ -10,7 +10,7 @@ from typing import Any
 
 from sethpusher_core import jsontext
 from sethpusher_core.addresses import CHANNEL, Address
-from sethpusher_core.backends.base import Accepted, Outgoing, Position
+from sethpusher_core.backends.base import Accepted, Outgoing, Position, Sink
 from sethpusher_core.backends.capabilities import HistoryPage
 from sethpusher_core.backends.memory import MemoryBackend, MemoryBounds
 from sethpusher_core.backends.streams import OVERHEAD
@@ -114,12 +114,41 @@ class Ledger:
 
 
 class LedgerBackend(MemoryBackend):
-    """The memory backend, whose answers may take a few turns of the loop, and which writes down what it takes."""
+    """The memory backend as if it were far away, which writes down what it takes.
+
+    Its answers may take a few turns of the loop, and so may, apart from them, what it hands to the sink.
+    """
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float], lags: Iterator[int]) -> None:
         super().__init__(MemoryBounds(), clock)
         self._ledger = ledger
         self._lags = lags
+        self._line: deque[tuple[Address, bytes, Position | None]] = deque()
+        self._carrier: asyncio.Task[None] | None = None
+        self._hub: Sink | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is on its way to the sink."""
+        return self._carrier is None
+
+    async def start(self, sink: Sink, node_id: str) -> None:
+        self._hub = sink
+        await super().start(self, node_id)
+
+    def deliver(self, address: Address, payload: bytes, position: Position | None = None) -> None:
+        """As the sink of the memory backend: on to the hub, in order, and mostly not at once."""
+        self._line.append((address, payload, position))
+        if self._carrier is None:
+            self._carrier = asyncio.ensure_future(self._carry())
+
+    async def _carry(self) -> None:
+        assert self._hub is not None
+        while self._line:
+            await self._lag()
+            if self._line:
+                self._hub.deliver(*self._line.popleft())
+        self._carrier = None
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[Accepted | BackendError]:
         results = await super().publish(batch)
@@ -139,6 +168,7 @@ class LedgerBackend(MemoryBackend):
     async def unsubscribe(self, address: Address) -> None:
         await self._lag()
         await super().unsubscribe(address)
+        self._line = deque(item for item in self._line if item[0] != address)
         await self._lag()
 
     async def read(

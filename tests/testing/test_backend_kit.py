@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from testing.trials import carriers, fixtures, histories, nodes, presences
+from testing.trials import carriers, fixtures, histories, keys, lives, nodes, presences
 from testing.trials.marks import judged, trials_in
 
 from sethpusher_core.backends.memory import SWEEP_SECONDS, MemoryBackend
@@ -31,9 +31,11 @@ PRESENCE = (PresenceCases, CensusCases)
 TRIALS: Mapping[str, tuple[Any, tuple[type, ...]]] = {
     name: (trial, parts)
     for module, parts in (
-        (fixtures, (FixtureCases,)),
+        (fixtures, ALL),
+        (lives, (*ALL, DeliveryCases, PayloadCases, *HISTORY)),
         (carriers, (*ALL, DeliveryCases, PayloadCases, *HISTORY)),
         (histories, (*ALL, *HISTORY)),
+        (keys, (*ALL, *HISTORY)),
         (presences, (*ALL, *PRESENCE)),
         (nodes, (*ALL, SeveralNodesCases, BrokenLineCases, *HISTORY, *PRESENCE)),
     )

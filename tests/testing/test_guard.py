@@ -88,6 +88,10 @@ def test_a_fixture_that_is_not_right_is_said(run: Results, cls: str, text: str) 
     assert all(text in run[1][f"{cls}::{test}"] for test in others)
 
 
+def test_an_author_cannot_open_what_is_closed(run: Results) -> None:
+    assert failed(run, "TestOpened") == {CASE, GUARD}
+
+
 def test_what_is_skipped_says_which_capability_is_missing(run: Results) -> None:
     results, texts = run
     assert failed(run, "TestNoCapabilities") == set()

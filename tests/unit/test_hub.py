@@ -146,6 +146,16 @@ def test_leavers_get_what_was_published_before_and_nothing_more(house: House) ->
     assert house.news.count == 1
 
 
+def test_one_who_comes_and_goes_within_a_turn_is_owed_only_what_came_between(house: House) -> None:
+    house.join()
+    house.publish(1)
+    member, outlet = house.join()
+    house.publish(2)
+    house.news.leave(member)
+    house.loop.run()
+    assert numbers(outlet) == [2]
+
+
 def test_one_who_leaves_to_recover_is_owed_nothing(house: House) -> None:
     member, leaver = house.join()
     house.publish(1)

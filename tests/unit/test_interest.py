@@ -144,6 +144,18 @@ async def test_one_who_gives_up_waiting_leaves_nothing_behind() -> None:
 
 
 @in_loop
+async def test_one_who_gives_up_waiting_costs_the_others_nothing() -> None:
+    house = House("subscribe")
+    (_, gives_up), (member, waits) = house.enter(), house.enter()
+    await turns()
+    gives_up.cancel()
+    await turns()
+    house.backend.calls[0].answer()
+    await waits
+    assert house.inside() == {member}
+
+
+@in_loop
 async def test_one_whose_connection_has_gone_meanwhile_stays_out() -> None:
     house = House("subscribe")
     member, entering = house.enter()
@@ -215,11 +227,13 @@ class Story(House):
         super().__init__("subscribe", "unsubscribe")
         self.entering: list[tuple[Address, Member, asyncio.Task[Position | None]]] = []
         self.entered: list[tuple[Address, Member]] = []
+        self.cancelled: set[asyncio.Task[Position | None]] = set()
 
     def settle_entering(self) -> None:
         """Notes who has come in since the last time."""
         for address, member, task in list(self.entering):
             if task.done():
+                assert task in self.cancelled or not task.cancelled()
                 self.entering.remove((address, member, task))
                 if not task.cancelled() and task.exception() is None and member not in self.gone:
                     self.entered.append((address, member))
@@ -231,7 +245,9 @@ class Story(House):
         elif what == "leave" and self.entered:
             self.interest.leave(*self.entered.pop(n % len(self.entered)))
         elif what == "cancel" and self.entering:
-            self.entering[n % len(self.entering)][2].cancel()
+            task = self.entering[n % len(self.entering)][2]
+            self.cancelled.add(task)
+            task.cancel()
         elif what == "go" and self.entering:
             self.gone.add(self.entering[n % len(self.entering)][1])
         elif what in ("answer", "fail") and calls:

@@ -14,6 +14,8 @@ from sethpusher_core.settings import Secret, setting
 
 
 class BasicAuth:
+    proves_ids = True
+
     @dataclass(frozen=True, slots=True)
     class Settings:
         users: Mapping[str, Secret] = setting(required=True, help="Passwords by name; a password may be a reference.")

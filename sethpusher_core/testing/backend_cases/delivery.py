@@ -78,9 +78,7 @@ class DeliveryCases(Compliance):
         them to the connection before the first await.
         """
         node = await kit.node(NEWS, SPORT)
-        calls = [
-            asyncio.ensure_future(node.accepted(say(NEWS, payload), say(SPORT, payload))) for payload in NUMBERS
-        ]
+        calls = [asyncio.ensure_future(node.accepted(say(NEWS, payload), say(SPORT, payload))) for payload in NUMBERS]
         await within(asyncio.gather(*calls), "publish")
         for address in (NEWS, SPORT):
             await node.sink.until(address, len(NUMBERS))

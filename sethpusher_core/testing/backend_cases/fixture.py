@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from ...backends.capabilities import CENSUS, HISTORY, PRESENCE, Roster
 from ...errors import BackendError
 from ..guard import Compliance, case
-from ..nodes import KNOWN, ONE_NODE, BackendBench
+from ..nodes import ONE_NODE, BackendBench
 from ..samples import NEWS, keep, say
 
 __all__ = ["FixtureCases"]
+
+KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
+    HISTORY: ("read", "result_of"),
+    PRESENCE: ("enter", "leave", "roster", "renew"),
+    CENSUS: ("report", "occupied", "count"),
+}
+"""The capabilities, and the methods of each."""
 
 
 class FixtureCases(Compliance):

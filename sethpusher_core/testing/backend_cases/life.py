@@ -10,7 +10,7 @@ from ...backends.base import Accepted
 from ...errors import BackendError
 from ..guard import Compliance, case
 from ..loops import KitLoop, turns, within
-from ..nodes import BackendBench
+from ..nodes import UNREACHABLE, BackendBench
 from ..samples import NEWS, SPORT, say
 
 __all__ = ["LifeCases"]
@@ -30,6 +30,21 @@ class LifeCases(Compliance):
         await node.subscribe(NEWS)
         await node.accepted(say(NEWS, b"1"))
         await node.sink.until(NEWS, 1)
+
+    @case(UNREACHABLE)
+    async def test_start_says_that_it_cannot(self, kit: BackendBench) -> None:
+        """Start raises a BackendError when it cannot start; the text is one line for the operator.
+
+        If this fails: turn what the driver raises into a BackendError that says what was tried and what is wrong, and
+        limit how long connecting may take; leave nothing behind that ``close`` does not end.
+        """
+        node = kit.unreachable()
+        with pytest.raises(BackendError) as raised:
+            await node.start()
+        text = str(raised.value)
+        assert text.strip(), "the error has no text"
+        assert "\n" not in text, f"the text has several lines: {text!r}"
+        await node.close()
 
     @case()
     async def test_publish_before_start_is_refused(self, kit: BackendBench) -> None:

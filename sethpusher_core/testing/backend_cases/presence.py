@@ -20,7 +20,7 @@ class PresenceCases(Compliance):
 
     @case(PRESENCE)
     async def test_first_in_and_last_out(self, kit: BackendBench) -> None:
-        """enter says whether it is the first connection of that person, leave whether it was the last.
+        """Enter says whether it is the first connection of that person, leave whether it was the last.
 
         If this fails: count the connections of each person in each address, and answer from the count.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import random
 from typing import Any, Final
 
 import pytest
@@ -76,7 +75,7 @@ class StoringCases(Compliance):
         If this fails: store every publication of the batch, in its order; ids do not sort by age.
         """
         batch = [published(number) for number in range(1, 101)]
-        random.Random(5).shuffle(batch)
+        batch = batch[::3] + batch[1::3] + batch[2::3]
         async with kit.persister() as persist:
             await persist(*batch)
         await kit.has(*batch)
@@ -87,7 +86,9 @@ class StoringCases(Compliance):
 
         If this fails: number what is stored by when it came, over all batches.
         """
-        batches = [[published([number, part]) for part in range(size)] for number, size in enumerate((1, 7, 1, 30, 2), 1)]
+        batches = [
+            [published([number, part]) for part in range(size)] for number, size in enumerate((1, 7, 1, 30, 2), 1)
+        ]
         async with kit.persister() as persist:
             for batch in batches:
                 await persist(*batch)

@@ -20,6 +20,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 from websockets.http11 import Response
@@ -181,6 +182,7 @@ async def serving(
     budget: Budget | None = None,
     tls: ssl.SSLContext | None = None,
     start: bool = True,
+    farewell: Callable[[], bytes] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """Runs an endpoint; at the end nothing of its clients may be left."""
@@ -190,7 +192,7 @@ async def serving(
         made.append(connection(session))
         return made[-1]
 
-    router = PushRouter(make, "/echo", settings, budget)
+    router = PushRouter(make, "/echo", settings, budget, farewell=farewell)
     http = HTTPServer(Application(router.urls, log_function=lambda handler: None), ssl_options=tls)
     [listener] = bind_sockets(0, "127.0.0.1")
     http.add_socket(listener)
@@ -210,6 +212,7 @@ async def serving(
     await until(lambda: not router.sessions, "all sessions end")
     await until(lambda: router.budget.used == 0, f"all bytes leave the account: {router.budget.used}")
     assert not len(router.http_sessions)
+    assert not router.room.parting
 
 
 class Channel:
@@ -424,13 +427,16 @@ class WebSocket:
         order: ``ping``, ``pong`` and ``message``, as they came.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, path: str) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, path: str, compress: bool = False
+    ) -> None:
         self.reader = reader
         self.writer = writer
         self.pings = 0
         self.pongs: list[bytes] = []
         self.order: list[str] = []
-        self.wire = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}{path}"), max_size=None)
+        offers = [ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None
+        self.wire = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}{path}"), max_size=None, extensions=offers)
         self._frames: deque[bytes | str] = deque()
         self._opened = False
         self._ended = False
@@ -446,6 +452,7 @@ class WebSocket:
         before: bytes = b"",
         buffer: int | None = None,
         tls: ssl.SSLContext | None = None,
+        compress: bool = False,
     ) -> AsyncIterator[WebSocket]:
         """Connects and shakes hands.
 
@@ -456,6 +463,7 @@ class WebSocket:
             before: Bytes that are sent in one piece with the handshake.
             buffer: Size of the receiving socket's own buffer.
             tls: How to encrypt.
+            compress: Whether to offer permessage-deflate, and then to compress.
         """
         line = socket.socket()
         if buffer is not None:
@@ -464,7 +472,7 @@ class WebSocket:
         await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", served.port))
         name = None if tls is None else "127.0.0.1"
         reader, writer = await asyncio.open_connection(sock=line, ssl=tls, server_hostname=name, limit=2**12)
-        self = cls(reader, writer, served.port, path)
+        self = cls(reader, writer, served.port, path, compress)
         try:
             request = self.wire.connect()
             for field_name, value in (headers or {}).items():

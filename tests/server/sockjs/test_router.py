@@ -11,7 +11,8 @@ from sockjs.tornado import SockJSRouter
 from support.loops import in_loop
 from tornado.web import Application
 
-from sethpusher_core.transports.router import DEFAULT_SETTINGS, RESERVED_FILES, PushRouter
+from sethpusher_core.transports.room import RESERVED_FILES
+from sethpusher_core.transports.router import DEFAULT_SETTINGS, PushRouter
 
 PATHS = {
     "websocket": ["/echo/a/b/websocket"],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
-from sethpusher_core.backends.base import Backend
+from testing.joined import Bus, JoinedBackend
+from testing.trials.marks import fails
+
+from sethpusher_core.backends.base import Backend, Sink
 from sethpusher_core.backends.memory import MemoryBackend
+from sethpusher_core.errors import BackendError
 from sethpusher_core.testing import kit_time
 from sethpusher_core.testing.nodes import BackendBench
 from sethpusher_core.testing.samples import NEWS, keep
-from testing.joined import Bus, JoinedBackend
-from testing.trials.marks import fails
 
 
 @fails("fixture_gives_a_new_unstarted_backend", "one_node_is_true")
@@ -46,3 +49,41 @@ class NoLease:
             return backend
 
         return BackendBench(make, one_node="in memory", virtual=True)
+
+
+# ------------------------------------------------------------------------------------------- what cannot be reached
+
+
+class Unreachable(MemoryBackend):
+    @classmethod
+    def bench(cls) -> BackendBench:
+        return BackendBench(MemoryBackend, one_node="in memory", virtual=True, make_unreachable=cls)
+
+
+@fails("start_says_that_it_cannot")
+class RaisesWhatTheDriverRaises(Unreachable):
+    async def start(self, sink: Sink, node_id: str) -> None:
+        raise ConnectionRefusedError
+
+
+@fails("start_says_that_it_cannot")
+class SaysTooMuch(Unreachable):
+    async def start(self, sink: Sink, node_id: str) -> None:
+        raise BackendError("Traceback:\n  File ...\nConnectionRefusedError")
+
+
+@fails("start_says_that_it_cannot")
+class SaysNothing(Unreachable):
+    async def start(self, sink: Sink, node_id: str) -> None:
+        raise BackendError
+
+
+@fails("start_says_that_it_cannot")
+class TriesForEver(Unreachable):
+    async def start(self, sink: Sink, node_id: str) -> None:
+        await asyncio.sleep(3600)
+
+
+@fails("start_says_that_it_cannot")
+class GoesOnWithoutIt(Unreachable):
+    """Starts, and hopes."""

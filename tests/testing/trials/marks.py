@@ -71,6 +71,6 @@ def trials_in(*modules: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for module in modules:
         for name, value in vars(module).items():
-            if "verdict" in getattr(value, "__dict__", ()):
+            if "verdict" in getattr(value, "__dict__", ()) and value.__module__ == module.__name__:
                 assert found.setdefault(name, value) is value, f"two trials are called {name}"
     return found

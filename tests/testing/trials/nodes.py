@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from testing.joined import Bus, JoinedBackend, Parcel
+from testing.trials.marks import fails
+
 from sethpusher_core.addresses import CHANNEL, Address
 from sethpusher_core.backends.base import Accepted, Outgoing, Position, Sink
 from sethpusher_core.backends.streams import Results, Streams
 from sethpusher_core.errors import BackendError, BackendUnavailable
-from testing.joined import Bus, JoinedBackend, Parcel
-from testing.trials.marks import fails
 
 PROBE = Address.channel("probe")
 

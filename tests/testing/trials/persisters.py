@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from testing.trials.marks import fails
+
 from sethpusher_core import Publication, hookimpl
 from sethpusher_core.testing import Kept
-from testing.trials.marks import fails
 
 Store = list[Kept]
 REPEATS = (

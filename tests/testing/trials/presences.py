@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sethpusher_core.addresses import Address
-from sethpusher_core.backends.capabilities import CENSUS, PRESENCE, Occupancy, Person, Roster
-from sethpusher_core.backends.memory import MemoryBackend
 from testing.trials.marks import fails
+
+from sethpusher_core.addresses import Address
+from sethpusher_core.backends.capabilities import CENSUS, PRESENCE, Occupancy, Roster
+from sethpusher_core.backends.memory import MemoryBackend
 
 
 class Watching(MemoryBackend):
@@ -205,5 +206,3 @@ class SortsByLetter(Counting):
 class LosesLongNames(Counting):
     async def report(self, counts: Mapping[Address, int]) -> None:
         await super().report({address: count for address, count in counts.items() if len(address.name) < 100})
-
-

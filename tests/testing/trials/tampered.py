@@ -76,6 +76,13 @@ class TestMixedIn(Loose, Author): ...
 class TestGrandchild(TestRewritten): ...
 
 
+class TestOpened(Author):
+    OPEN = frozenset({"test_first_in_and_last_out"})
+
+    def test_first_in_and_last_out(self):
+        """What can go wrong?"""
+
+
 class TestGuardRewritten(Author):
     test_first_in_and_last_out = None
 
@@ -118,7 +125,7 @@ class TestExpectedButRight(Author):
 class TestReplacesTheKit(BackendCompliance):
     @pytest.fixture
     def kit(self):
-        return BackendBench(MemoryBackend, one_node="in memory")
+        return BackendBench(lambda: MemoryBackend(clock=kit_time), one_node="in memory", virtual=True)
 
 
 class TestWithoutAFixture(BackendCompliance): ...
