@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["come_back", "see_off"]
 
+ONE_AT_A_TIME: Final = frozenset({"xhr", "jsonp"})
+"""Transports on which the message would use up the client's poll, and the close would find none."""
 AT_ONCE: Final = 100
 """Clients closed before the loop turns, where no window spreads them."""
 
@@ -28,7 +30,8 @@ def come_back(window: float) -> dict[str, object]:
 async def see_off(connections: Iterable[Connection], window: float, return_window: float) -> None:
     """Closes connections with code 3001 (come back), in random order.
 
-    Just before, each gets ``{"type": "reconnect", "after": seconds}`` with a moment of its own.
+    Just before, each gets ``{"type": "reconnect", "after": seconds}`` with a moment of its own; but for polling ones,
+    whose poll takes one packet only, and that is the close.
 
     Args:
         connections: Who is to go.
@@ -46,5 +49,6 @@ async def see_off(connections: Iterable[Connection], window: float, return_windo
         elif place % AT_ONCE == AT_ONCE - 1:
             await asyncio.sleep(0)
         if not connection.closed:
-            connection.send(come_back(return_window))
+            if connection.transport not in ONE_AT_A_TIME:
+                connection.send(come_back(return_window))
             connection.close(errors.SHUTDOWN)

@@ -121,11 +121,11 @@ class Frame:
 
     def form(self, form: Form) -> bytes:
         """The bytes for one form."""
+        if form is Form.SESSION:  # asked for once per session, the others mostly once per fan-out
+            return self.items
         if form is Form.FRAMED:
             return self.framed
-        if form is Form.BARE:
-            return self.bare
-        return self.items if form is Form.SESSION else self._compressed(form)
+        return self.bare if form is Form.BARE else self._compressed(form)
 
     def _compressed(self, form: Form) -> bytes:
         if self._deflated is None:

@@ -73,6 +73,8 @@ class Notices:
             await self.tell(channel, envelope, skip="" if type == "subscribe" else connection.id)
         except BackendError as error:
             log.warning("no %s notice in channel %s: %s", type, channel, error)
+        except Exception:  # a fault in a backend must not look like one in the client's message
+            log.exception("no %s notice in channel %s: the backend failed", type, channel)
 
     async def tell(self, channel: str, envelope: bytes, *, skip: str = "") -> None:
         """Sends JSON text to the members of a channel, on all nodes, as it is.

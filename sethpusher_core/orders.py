@@ -55,8 +55,9 @@ class Orders:
             [result] = await self._backend.publish([Outgoing(CONTROL, notice_payload(order, kind=CONTROL_KIND))])
             if isinstance(result, BackendError):
                 raise result
-        except BackendError as error:
-            log.warning("user %s is not disconnected: %s", subscriber_id, error)
+        except Exception as error:
+            unforeseen = None if isinstance(error, BackendError) else error
+            log.warning("user %s is not disconnected: %s", subscriber_id, error, exc_info=unforeseen)
             raise RequestError(errors.UNAVAILABLE) from error
 
     def obey(self, order: bytes) -> None:

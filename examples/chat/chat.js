@@ -10,13 +10,13 @@ const element = (id) => document.getElementById(id);
 let client;
 let me; // our name
 let room = null; // the one we are in: its name, channel, where we came in, whether its past has been read
-const outbox = []; // what was said and is not answered yet
+const outbox = new Set(); // what was said and is not answered yet
 
 function line(kind, author, text) {
   const item = document.createElement("li");
   item.className = kind;
   if (author !== null) {
-    item.append(Object.assign(document.createElement("b"), { textContent: author }));
+    item.append(Object.assign(document.createElement("b"), { textContent: `${author}:` }), " ");
   }
   item.append(text);
   return item;
@@ -122,27 +122,31 @@ function showMessages(publications, where) {
 
 function say(text) {
   const key = `${me} ${Date.now()} ${Math.random()}`; // by which the server knows what is sent again
-  outbox.push({ channel: room.channel, text, key });
+  const saying = { channel: room.channel, text, key };
+  outbox.add(saying);
   showOutbox();
-  send(outbox.at(-1));
+  send(saying);
 }
 
 async function send(saying) {
   try {
     await client.publish(saying.channel, { text: saying.text }, { idempotencyKey: saying.key });
   } catch (error) {
-    if (error.temporary) {
-      report(error);
+    if (error.code === "disconnected") {
       return; // it is sent again with the next connection
+    }
+    if (error.temporary) {
+      setTimeout(send, 1000, saying);
+      return;
     }
     show(line("gap", null, `Not sent: ${saying.text} (${error.message})`), "append");
   }
-  outbox.splice(outbox.indexOf(saying), 1);
+  outbox.delete(saying);
   showOutbox();
 }
 
 function showOutbox() {
-  const here = outbox.filter(({ channel }) => channel === room.channel);
+  const here = [...outbox].filter(({ channel }) => channel === room.channel);
   element("outbox").replaceChildren(...here.map(({ text }) => line("pending", me, text)));
 }
 

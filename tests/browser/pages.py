@@ -110,6 +110,10 @@ class Page:
     def click(self, selector: str) -> None:
         self._ask("click", selector=selector)
 
+    def click_even_hidden(self, selector: str) -> None:
+        """Clicks on what may have gone out of sight by itself."""
+        self._ask("clickEvenHidden", selector=selector)
+
     def see(self, selector: str, text: str) -> None:
         """Waits until an element shows a text."""
         self._ask("see", selector=selector, text=text, gone=False)
@@ -155,6 +159,7 @@ class Proxy:
     Attributes:
         port: Where clients connect.
         lost: Websocket frames that it has lost.
+        open: Whether new connections are let through.
     """
 
     def __init__(self, target: int, lose: Callable[[bytes], bool] | None = None) -> None:
@@ -165,6 +170,7 @@ class Proxy:
             lose: Asked for the payload of each websocket frame of the server.
         """
         self.lost = 0
+        self.open = True
         self._target = target
         self._lose = lose
         self._writers: set[asyncio.StreamWriter] = set()
@@ -214,6 +220,8 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             async with self._closing(writer):
+                if not self.open:
+                    return
                 there, back = await asyncio.open_connection("127.0.0.1", self._target)
                 async with self._closing(back):
                     copy_down = self._copy if self._lose is None else self._copy_frames

@@ -64,6 +64,7 @@ KEPT: Final = st.sampled_from([rule.match for rule in RULES if rule.history])
 SIZE: Final = st.sampled_from([0, 0, 0, 300, 3000, 20_000])
 KINDS: Final = ("raw", "sockjs", "xhr", "sockjs", "raw")
 ACT: Final = st.sampled_from(["publish", "publish", "burst", "subscribe", "unsubscribe", "recover", "say", "whisper"])
+TURNS: Final = st.integers(0, 3)
 KEY: Final = st.sampled_from(["a", "b", "c"])
 
 
@@ -224,11 +225,11 @@ class Delivery(RuleBasedStateMachine):
         self._step()
         self._live(who).send("publish", channel, message=self._message(size), echo=echo)
 
-    @rule(channel=CHANNEL, acts=st.lists(st.tuples(ACT, WHO, st.integers(0, 2)), min_size=2, max_size=16))
-    def tangle(self, channel: str, acts: list[tuple[str, int, int]]) -> None:
+    @rule(channel=CHANNEL, pair=st.tuples(WHO, WHO), acts=st.lists(st.tuples(ACT, st.integers(0, 1), TURNS), min_size=2))
+    def tangle(self, channel: str, pair: tuple[int, int], acts: list[tuple[str, int, int]]) -> None:
         """Many things in one channel within few turns of the loop, in exactly this order."""
         self._step()
-        steps = [(self._prepared(act, who, channel, turns), turns) for act, who, turns in acts]
+        steps = [(self._prepared(act, pair[one], channel, turns), turns) for act, one, turns in acts]
 
         async def work() -> None:
             for step, turns in steps:

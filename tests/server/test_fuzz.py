@@ -22,6 +22,8 @@ from support.timing import UNIT
 
 from sethpusher_core import errors
 from sethpusher_core.settings.rules import ChannelRule
+from sethpusher_core.transports.receiving import CALLBACK_MISSING, CALLBACK_WRONG
+from sethpusher_core.transports.sending import BROKEN_JSON, PAYLOAD_EXPECTED
 
 Serve = Callable[..., RunningServer]
 
@@ -29,10 +31,13 @@ MANY = int(os.environ.get("SETHPUSHER_FUZZ_EXAMPLES", "5000"))
 FIXED = {"derandomize": True, "database": None}
 OPEN = ChannelRule("*", history=20, presence=True, publish="anyone")
 
+BY_SOCKJS = (PAYLOAD_EXPECTED, BROKEN_JSON, CALLBACK_MISSING, CALLBACK_WRONG)
+"""What sockjs-protocol asks to be answered with a status 500, though the server has not failed."""
+
 BUDGETS = pytest.mark.parametrize(
     "budget",
     [
-        pytest.param({"max_examples": 150, **FIXED}, id="fixed"),
+        pytest.param({"max_examples": 100, **FIXED}, id="fixed"),
         pytest.param({"max_examples": MANY, "database": None}, id="long", marks=pytest.mark.slow),
     ],
 )
@@ -43,6 +48,14 @@ def attempts(budget: dict[str, Any]) -> settings:
 
 
 # ------------------------------------------------------------------------------------------------------- strategies
+
+
+class Big(bytes):
+    """Bytes whose repr is short."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} bytes from {self[:20]!r} on"
+
 
 names = st.one_of(
     st.sampled_from(["a", "all", "*", "a/b", "..", "", "\0", "x" * 255, "x" * 256]), st.text(max_size=20), st.integers()
@@ -134,7 +147,9 @@ bodies = st.one_of(
         st.dictionaries(st.sampled_from(["channel", "user", "message", "idempotency_key", "x"]), values), max_size=3
     ).map(lambda items: json.dumps({"publications": items}).encode()),
     st.binary(max_size=100),
-    st.sampled_from([b"[" * 50_000, b'{"publications": [' * 10_000, b"--b\r\n\r\n--b--", b"\xff" * 10, b"a=%ff&b"]),
+    st.sampled_from(
+        [Big(b"[" * 50_000), Big(b'{"publications": [' * 10_000), b"--b\r\n\r\n--b--", b"\xff" * 10, b"a=%ff&b"]
+    ),
 )
 
 
@@ -150,7 +165,9 @@ def exchange(port: int, data: bytes) -> bytes:
             line.shutdown(socket.SHUT_WR)
             while part := line.recv(65536):
                 answer += part
-        except (BrokenPipeError, ConnectionResetError):
+        except TimeoutError:
+            raise
+        except OSError:  # the server has hung up in the middle of it
             pass
         return answer
 
@@ -176,7 +193,7 @@ def test_http(serve: Serve, budget: dict[str, Any]) -> None:
         answer = exchange(server.port, b"\r\n".join(lines) + b"\r\n\r\n" + body)
         status = answer.split(b" ", 2)[1] if answer else b"none"
         assert answer == b"" or answer.startswith(b"HTTP/1.1 "), answer
-        assert status != b"500", answer
+        assert status != b"500" or answer.partition(b"\r\n\r\n")[2].strip() in BY_SOCKJS, answer
         statuses[status] += 1
 
     attempt()
@@ -248,9 +265,7 @@ def test_frames(serve: Serve, budget: dict[str, Any]) -> None:
         client = server.xhr()
         answer = server.http.post(f"{client._base}/xhr_send", body)
         assert answer.status in (204, 500), answer
-        assert answer.status == 204 or answer.text in ("Payload expected.", "Broken JSON encoding."), (
-            "as sockjs-protocol has it"
-        )
+        assert answer.status == 204 or answer.body in BY_SOCKJS
         client.drop()
         server.run(_end(server))
 

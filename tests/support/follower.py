@@ -249,13 +249,13 @@ class Follower:
                 self._seats[channel] = _Seat(None, request.taken, len(self.ledger.of(channel)))
             return
         position = Position(ack["epoch"], ack["offset"])
-        could_have = self._could_have(channel, rule, request, position)
         if not ack["recovered"]:
             assert ack["publications"] == []
-            assert could_have is not True, f"{channel}: all after {since} was there at {position}"
+            assert not self._was_there(channel, rule, request, position), f"{channel}: all after {since} was there"
             self._begin(channel, position)
             return
-        assert could_have is not False, f"{channel}: not all after {since} was there at {position}"
+        assert since.epoch == position.epoch, f"{channel}: there is no way from {since} to {position}"
+        assert since.offset <= position.offset, f"{channel}: there is no way from {since} to {position}"
         missed = self.ledger.between(channel, since, position)
         assert len(missed) == len(ack["publications"]), f"{channel}: {since} to {position}: {ack['publications']}"
         for envelope, entry in zip(ack["publications"], missed, strict=True):
@@ -263,14 +263,11 @@ class Follower:
             _check(envelope, entry)
         self._begin(channel, position)
 
-    def _could_have(self, channel: str, rule: ChannelRule, request: _Request, top: Position) -> bool | None:
-        """Whether recovery was possible; None when that changed while the request was under way."""
+    def _was_there(self, channel: str, rule: ChannelRule, request: _Request, position: Position) -> bool:
+        """Whether all that was missed was kept, from the moment at which it was asked for until now."""
         assert request.since is not None
-        before, after = (
-            self.ledger.whole(channel, request.since, top, rule.history_age, now)
-            for now in (request.now, self.clock.now)
-        )
-        return before if before == after else None
+        top = self.ledger.top(channel, position)
+        return self.ledger.whole(channel, request.since, top, rule.history_age, self.clock.now)
 
     # ------------------------------------------------------------------------------------------------------- the end
 

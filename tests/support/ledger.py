@@ -105,6 +105,10 @@ class Ledger:
         """What was published after ``start``, up to ``end``."""
         return self._streams[channel, end.epoch][start.offset : end.offset]
 
+    def top(self, channel: str, position: Position) -> Position:
+        """Where the stream of a position stands now."""
+        return Position(position.epoch, len(self._streams[channel, position.epoch]))
+
     def whole(self, channel: str, since: Position, top: Position, age: float, now: float) -> bool:
         """Whether all after ``since`` is kept when the channel stands at ``top``."""
         if since.epoch != top.epoch or since.offset > top.offset:
