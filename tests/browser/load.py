@@ -19,7 +19,7 @@ PAUSE: Final = 0.002
 
 
 class Load:
-    """Publishes 1, 2, 3, ... in each of some channels, in batches and without a rest, whether the server is there or not.
+    """Publishes 1, 2, 3, ... in some channels, in batches and without a rest, whether the server is there or not.
 
     Works as a context manager.
 

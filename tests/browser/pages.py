@@ -1,4 +1,4 @@
-"""What the tests of the JavaScript client and of the chat need beside the programs of all: pages, Node, files, a line."""
+"""What the tests of the JavaScript client and of the chat need: pages, Node, the project's files, a bad line."""
 
 from __future__ import annotations
 

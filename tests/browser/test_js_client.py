@@ -4,9 +4,11 @@ load: nothing comes twice or out of order within a channel, and every loss is to
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -16,12 +18,13 @@ from urllib.parse import quote
 import pytest
 from browser.load import Load, faults
 from browser.pages import ROOT, NodeClient, Page, Pages, Proxy, files
-from browser.programs import PATIENCE, SethPusher, node
+from browser.programs import PATIENCE, Program, SethPusher, node
 from support.http import Http
 from support.timing import SCALE
 
 pytestmark = pytest.mark.browser
 
+CLIENT: Final = ROOT / "clients/js"
 CHANNELS: Final = ["one", "two", "three"]
 ROUNDS: Final = 2
 LOAD: Final = 50
@@ -68,11 +71,21 @@ def ask(place: str, request: pytest.FixtureRequest) -> Iterator[Ask]:
         page.close()
 
 
+SETTINGS: Final = """
+[[channels]]
+match = "*"
+history = 20000
+history_bytes = "16MiB"
+presence = true
+publish = "anyone"
+"""
+
+
 @pytest.fixture
 def flags(tmp_path: Path) -> list[str]:
     """Of a server that keeps history."""
     settings = tmp_path / "settings.toml"
-    settings.write_text('[[channels]]\nmatch = "*"\nhistory = 20000\nhistory_bytes = "16MiB"\npresence = true\npublish = "anyone"\n')
+    settings.write_text(SETTINGS)
     return [f"--config={settings}", "--return-window=100ms"]
 
 
@@ -104,6 +117,12 @@ def settle(ask: Ask, load: Load) -> Log:
 def of(log: Log, event: str) -> list[Any]:
     """The last part of each entry of a kind."""
     return [entry[-1] for entry in log if entry[0] == event]
+
+
+def publish(server: SethPusher, numbers: Iterable[int]) -> None:
+    """Publishes in the channel ``one``."""
+    for number in numbers:
+        assert Http(server.port).post("/api/channels/one/", number).status == 200
 
 
 def kill(server: SethPusher) -> None:
@@ -187,6 +206,32 @@ def test_a_line_that_loses(ask: Ask, transport: str, flags: list[str]) -> None:
         server.stop()
 
 
+@pytest.mark.parametrize(("place", "transport"), [("Node", "WebSocket"), ("Chromium", "WebSocket")])
+def test_more_is_missed_than_the_server_keeps(ask: Ask, transport: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('[[channels]]\nmatch = "*"\nhistory = 20\n')
+    with SethPusher(f"--config={settings}") as server, Proxy(server.port) as proxy:
+        start(ask, proxy.port, transport)
+        publish(server, range(1, 6))
+        ask("seen", channel="one", number=5, seconds=PATIENCE)
+        proxy.open = False
+        proxy.cut()
+        publish(server, range(6, 31))
+        proxy.open = True
+        count(ask, "gap", 1, "one")
+        publish(server, range(31, 33))
+        ask("seen", channel="one", number=32, seconds=PATIENCE)
+        told = [entry for entry in ask("log") if entry[0] in ("message", "gap") and entry[1] == "one"]
+        assert [entry[2] for entry in told if entry[0] == "message"] == [1, 2, 3, 4, 5, 31, 32]
+        gap, epoch = told[5][2], told[0][3]
+        assert gap == {
+            "reason": "unrecovered",
+            "from": {"epoch": epoch, "offset": 5},
+            "to": {"epoch": epoch, "offset": 30},
+        }
+        server.stop()
+
+
 @pytest.mark.parametrize(("place", "transport"), [("Node", "faye"), ("Chromium", "SockJS xhr-polling")])
 def test_what_a_client_may_ask(ask: Ask, transport: str, flags: list[str]) -> None:
     with SethPusher(*flags) as server:
@@ -227,9 +272,52 @@ def test_more_channels_than_the_server_lets_a_client_join_at_once(ask: Ask, tran
         server.stop()
 
 
+@pytest.mark.parametrize(
+    ("came", "fault"),
+    [
+        ([1, 2, 3, 5], []),
+        ([1, None, 5], []),
+        ([None, 5], []),
+        ([1, 2, 4, 5], ["[3] did not come before 4, and nothing was said"]),
+        ([None, 2, 3, 3, 5], ["3 came after 3"]),
+        ([1, 2, 3, None, 2, 5], ["2 came after 3"]),
+        ([2, 3, 5], ["[1] did not come before 2, and nothing was said"]),
+        ([1, 2, 3], ["5 did not come at the end"]),
+    ],
+)
+def test_the_check_of_these_tests_sees(came: list[int | None], fault: list[str]) -> None:
+    """4 was not accepted, and may come or not; None is a gap."""
+    log = [["gap", "c", {}] if number is None else ["message", "c", number, "e", number] for number in came]
+    assert [text for text in faults(log, "c", [1, 2, 3, 5]) if not text.startswith("e ")] == fault
+
+
+def examples() -> list[str]:
+    """The programs that the client's documentation shows."""
+    return re.findall(r"```js\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)
+
+
+def test_what_the_documentation_shows(flags: list[str]) -> None:
+    first, since = examples()
+    beginning, _, subscribing = first.partition("\n\nclient.subscribe")
+    show = "const show = (message) => console.log(message);"
+    with SethPusher(*flags) as server:
+        for program in (f"{beginning}\nclient.subscribe{subscribing}", f"{beginning}\n{show}\n{since}"):
+            program = program.replace('"./sethpusher.js"', json.dumps((CLIENT / "sethpusher.js").as_uri()))
+            program = program.replace("localhost:8080", f"127.0.0.1:{server.port}")
+            program += '\nclient.on("notice", ({ type }) => console.log(type));'
+            with Program(node(), "--experimental-websocket", "--input-type=module", "--eval", program) as run:
+                line = run.line()
+                while line != "subscribe\n":
+                    assert line in ("first\n", "connect\n")
+                    line = run.line()
+                assert Http(server.port).post("/api/channels/news/", "first").status == 200
+                assert run.line() == "first\n"
+        server.stop()
+
+
 def test_the_scripted_tests() -> None:
     """clients/js/test needs no server."""
-    tests = sorted((ROOT / "clients/js/test").glob("*.test.mjs"))
+    tests = sorted((CLIENT / "test").glob("*.test.mjs"))
     assert tests
     done = subprocess.run(
         [node(), "--test", "--test-reporter=dot", *tests], capture_output=True, text=True, timeout=PATIENCE

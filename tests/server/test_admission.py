@@ -15,6 +15,7 @@ from support.server import RunningServer
 
 from sethpusher_core import errors
 from sethpusher_core.answers import Rejected
+from sethpusher_core.builtins.closed_door import ClosedDoor
 from sethpusher_core.hookspecs import hookimpl
 from sethpusher_core.identity import Credentials, Identity
 from sethpusher_core.server import PushServer
@@ -220,6 +221,13 @@ def test_a_token_is_never_logged(serve: Serve, caplog: pytest.LogCaptureFixture)
     assert "refused <Credentials token" in caplog.text
     logged = [record.getMessage() for record in caplog.records if record.name != "websockets.client"]  # the test's own
     assert not any(secret in "\n".join(logged) for secret in ("tok-4711", "47114711"))
+
+
+def test_a_broken_authenticator_refuses_whatever_the_setting_says(serve: Serve) -> None:
+    server = serve_with(serve, Tokens(), ClosedDoor(["auth_jwt"]), anonymous="all", hook_timeout=0.2)
+    assert server.bare().closed() == REJECTED
+    assert server.http.post("/api/channels/news/", 1).status == 401
+    assert server.http.post("/api/channels/news/", 1, {"X-Token": "ada"}).status == 403, "it denies, too"
 
 
 # --------------------------------------------------------------------------------------------------------- expiry

@@ -1,7 +1,7 @@
 """Anything at all, over HTTP and over the wire: it is answered or its connection ends, and the server never fails.
 
 A failure of the server is a status 500, an error 1001, a close 3004, or a line of the log at WARNING or above. The
-tests marked slow do the same for ``SETHPUSHER_FUZZ_EXAMPLES`` examples (5,000), never the same ones.
+tests marked slow do the same for ``SETHPUSHER_FUZZ_EXAMPLES`` examples (1,000), never the same ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sethpusher_core.transports.sending import BROKEN_JSON, PAYLOAD_EXPECTED
 
 Serve = Callable[..., RunningServer]
 
-MANY = int(os.environ.get("SETHPUSHER_FUZZ_EXAMPLES", "5000"))
+MANY = int(os.environ.get("SETHPUSHER_FUZZ_EXAMPLES", "1000"))
 FIXED = {"derandomize": True, "database": None}
 OPEN = ChannelRule("*", history=20, presence=True, publish="anyone")
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { script, settled } from "./script.mjs";
 
 const CHANNELS = ["one", "two"];
-const RUNS = Number(process.env.CHAOS_RUNS ?? 150);
+const RUNS = Number(process.env.CHAOS_RUNS ?? 50);
 const STEPS = 300;
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

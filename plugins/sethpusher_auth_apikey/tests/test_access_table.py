@@ -1,0 +1,198 @@
+"""Every endpoint and client message, tried by every kind of caller: the table in docs/access.md.
+
+A new endpoint or message needs a row here. To write the table anew, run this file by
+``SETHPUSHER_WRITE_DOCS=1 python -m pytest``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from sethpusher_auth_apikey.settings import KeyTable
+from support.clients import ClosedByServer
+from support.http import Answer
+from support.server import RunningServer
+from websockets.exceptions import InvalidState
+
+from sethpusher_core import protocol
+from sethpusher_core.api.base import PublicHandler
+from sethpusher_core.api.routes import api_routes
+from sethpusher_core.builtins import with_builtins
+from sethpusher_core.builtins.client_messages import ClientMessages
+from sethpusher_core.plugins.registry import PluginRegistry
+from sethpusher_core.settings import Secret
+from sethpusher_core.settings.rules import ChannelRule
+
+Keyed = Callable[..., RunningServer]
+
+PAGE: Final = Path(__file__).parents[3] / "docs/access.md"
+START, END = "<!-- table: from plugins/sethpusher_auth_apikey/tests/test_access_table.py -->", "<!-- table: end -->"
+SCOPES: Final = ("publish", "subscribe", "read", "administer")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A kind of caller: what it presents, and what ``anonymous`` says."""
+
+    title: str
+    key: str | None = None
+    anonymous: str = "none"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+
+
+CALLERS: Final = (
+    *(Caller(f"no key, `{setting}`", anonymous=setting) for setting in ("none", "connect", "all")),
+    *(Caller(f"`{scope}`", f"sp_{scope}_0123456789") for scope in SCOPES),
+    Caller("expired", "sp_expired_0123456789", "all"),
+    Caller("wrong", "sp_wrong_0123456789", "all"),
+)
+KEYS: Final = (
+    *(KeyTable(scope, key=Secret(f"sp_{scope}_0123456789"), scopes=(scope,)) for scope in SCOPES),
+    KeyTable("expired", key=Secret("sp_expired_0123456789"), scopes=SCOPES, expires="2001-01-01"),
+)
+RULE: Final = ChannelRule("*", history=10, presence=True, announce=False)
+
+BATCH: Final = {"publications": [{"channel": "news", "message": 1}]}
+ENDPOINTS: Final[Mapping[tuple[str, str], Any]] = {
+    ("POST", "/api/channels/news/"): 1,
+    ("POST", "/api/users/ada/"): 1,
+    ("POST", "/api/batch/"): BATCH,
+    ("GET", "/api/channels/"): None,
+    ("GET", "/api/channels/news/"): None,
+    ("GET", "/api/history/news/"): None,
+    ("GET", "/api/presence/news/"): None,
+    ("GET", "/api/users/ada/"): None,
+    ("DELETE", "/api/users/ada/"): None,
+    ("GET", "/debug/"): None,
+    ("GET", "/debug/channels/news/"): None,
+    ("GET", "/health"): None,
+    ("GET", "/health?details"): None,
+    ("GET", "/ready"): None,
+    ("GET", "/connect/"): None,
+    ("GET", "/connect/info"): None,
+    ("GET", "/connect/iframe.html"): None,
+}
+SOCKETS: Final = {
+    "/connect/websocket": "bare",
+    "/connect/000/session/websocket": "sockjs",
+    "/connect/000/session/xhr": "xhr",
+}
+OTHER_TRANSPORTS: Final = ("xhr_streaming", "eventsource", "htmlfile", "jsonp", "xhr_send", "jsonp_send")
+"""They begin, or go on with, the same sessions as ``xhr``: the same door, tried in the tests of the transports."""
+MESSAGES: Final[tuple[Mapping[str, Any], ...]] = (
+    {"type": "connect", "subscriber_id": "ada"},
+    {"type": "connect", "subscriber_id": "ada", "token": "x"},
+    {"type": "subscribe", "channel": "news"},
+    {"type": "subscribe", "channel": "news", "recover": {"epoch": "x", "offset": 1}},
+    {"type": "unsubscribe", "channel": "news"},
+    {"type": "publish", "channel": "news", "message": 1},
+    {"type": "presence", "channel": "news"},
+    {"type": "history", "channel": "news"},
+    {"type": "refresh", "token": "x"},
+    {"type": "ping"},
+)
+
+
+CLOSED: Final = (ClosedByServer, InvalidState, OSError)
+"""How a client learns that it was turned away, before or while it speaks."""
+
+
+@pytest.fixture
+def servers(keyed: Keyed) -> Mapping[str, RunningServer]:
+    return {
+        setting: keyed({"anonymous": setting, "channels": (RULE,)}, keys=KEYS) for setting in ("none", "connect", "all")
+    }
+
+
+def test_the_table_in_the_docs_is_what_happens(servers: Mapping[str, RunningServer]) -> None:
+    rows = [*_rows(servers)]
+    head = "| | " + " | ".join(caller.title for caller in CALLERS) + " |"
+    table = "\n".join([head, "|-" * (len(CALLERS) + 1) + "|", *rows])
+    text = PAGE.read_text()
+    wanted = re.sub(f"{re.escape(START)}.*?{re.escape(END)}", f"{START}\n{table}\n{END}", text, flags=re.DOTALL)
+    if os.environ.get("SETHPUSHER_WRITE_DOCS"):
+        PAGE.write_text(wanted)
+    assert START in text
+    assert wanted == PAGE.read_text()
+
+
+def _rows(servers: Mapping[str, RunningServer]) -> Iterator[str]:
+    for (method, path), body in ENDPOINTS.items():
+        yield _row(f"`{method} {path}`", lambda caller: _called(servers[caller.anonymous], caller, method, path, body))  # noqa: B023
+    for path, transport in SOCKETS.items():
+        yield _row(f"open `{path}`", lambda caller: _opened(servers[caller.anonymous], caller, transport))  # noqa: B023
+    for message in MESSAGES:
+        extra = [name for name in ("token", "recover") if name in message and message["type"] != "refresh"]
+        title = f"message `{message['type']}`" + "".join(f" with `{name}`" for name in extra)
+        yield _row(title, lambda caller: _said(servers[caller.anonymous], caller, message))  # noqa: B023
+
+
+def _row(title: str, attempt: Callable[[Caller], str]) -> str:
+    return f"| {title} | " + " | ".join(attempt(caller) for caller in CALLERS) + " |"
+
+
+def _called(server: RunningServer, caller: Caller, method: str, path: str, body: object) -> str:
+    answer: Answer = server.http.call(method, path, body, caller.headers)
+    if "batch" in path and answer.status == 200:
+        return str(answer.json["results"][0]["status"])
+    return str(answer.status)
+
+
+def _opened(server: RunningServer, caller: Caller, transport: str) -> str:
+    client = getattr(server, transport)(headers=caller.headers)
+    try:
+        return "yes" if client.request({"type": "ping"})["type"] == "ack" else "no"
+    except (*CLOSED, AssertionError):  # a poll that sends to a session which has ended is answered with 404
+        return str(client.closed()[0])
+
+
+def _said(server: RunningServer, caller: Caller, message: Mapping[str, Any]) -> str:
+    client = server.bare(headers=caller.headers)
+    try:
+        reply = client.request(message)
+    except CLOSED:
+        return str(client.closed()[0])
+    client.drop()
+    return "yes" if reply["type"] == "ack" else str(reply["code"])
+
+
+# ------------------------------------------------------------------------------------------------ nothing is left out
+
+
+def test_every_endpoint_of_the_api_has_a_row(servers: Mapping[str, RunningServer]) -> None:
+    rules = [(re.compile(f"{rule[0]}$"), rule[1]) for rule in api_routes(servers["all"].push)]
+    tried = set()
+    for method, path in ENDPOINTS:
+        bare = path.partition("?")[0]
+        handler = next((handler for pattern, handler in rules if pattern.match(bare)), None)
+        tried.add((handler, method))
+    offered = {
+        (handler, method)
+        for _, handler in rules
+        for method in PublicHandler.SUPPORTED_METHODS
+        if getattr(handler, method.lower()) is not getattr(PublicHandler, method.lower())
+    }
+    assert offered <= tried, "give it a row in ENDPOINTS"
+
+
+def test_every_url_of_sockjs_has_a_row(servers: Mapping[str, RunningServer]) -> None:
+    paths = [path for _, path in ENDPOINTS] + list(SOCKETS)
+    paths += [f"/connect/000/session/{name}" for name in OTHER_TRANSPORTS]
+    for matcher, _ in servers["all"].push.router.urls:
+        assert any(matcher.regex.match(path) for path in paths), f"give {matcher.regex.pattern} a row"
+
+
+def test_every_client_message_has_a_row() -> None:
+    dispatchers = {one.name for one in with_builtins(PluginRegistry()).plugins if "dispatch" in one.hooks}
+    assert dispatchers == {"seed_messages", "client_messages"}, "its messages need rows, too"
+    known = {protocol.CONNECT, protocol.SUBSCRIBE, protocol.UNSUBSCRIBE, *ClientMessages()._handlers}
+    assert known == {message["type"] for message in MESSAGES}
