@@ -231,9 +231,14 @@ export class SethPusher {
     if (this.#subscriptions.has(name)) {
       throw new SethPusherError("duplicate", `already subscribed to ${name}`);
     }
-    const named = typeof handlers === "function" ? { message: handlers } : { ...handlers };
-    named.error ??= (error) => this.#report(error);
-    const tell = (event, ...details) => this.#run(() => named[event]?.(...details));
+    const named = typeof handlers === "function" ? { message: handlers } : handlers;
+    const tell = (event, ...details) => {
+      if (named[event]) {
+        this.#run(() => named[event](...details));
+      } else if (event === "error") {
+        this.#report(...details);
+      }
+    };
     const subscription = new Subscription(name, options, tell, (self) => this.#join(self));
     this.#subscriptions.set(name, subscription);
     if (this.#state === "connected") {

@@ -195,7 +195,8 @@ def test_the_backend_refuses_the_start_in_one_line(install):
     environment = install("tap")
     failed = environment.run("--port=0", f"--tap-path={environment.folder / 'nowhere' / 'bus'}")
     assert failed.returncode == 3
-    assert re.fullmatch(r"seth-pusher: not started: backend tap: tap\.path: .*No such file or directory: '\S+'\n", failed.stderr)
+    line = r"seth-pusher: not started: backend tap: tap\.path: .*No such file or directory: '\S+'\n"
+    assert re.fullmatch(line, failed.stderr)
     chosen = environment.run("--port=0", "--backend=tap")
     assert chosen.returncode == 3
     assert "tap.path is required, because tap is chosen by name" in chosen.stderr

@@ -225,7 +225,9 @@ class Delivery(RuleBasedStateMachine):
         self._step()
         self._live(who).send("publish", channel, message=self._message(size), echo=echo)
 
-    @rule(channel=CHANNEL, pair=st.tuples(WHO, WHO), acts=st.lists(st.tuples(ACT, st.integers(0, 1), TURNS), min_size=2))
+    @rule(
+        channel=CHANNEL, pair=st.tuples(WHO, WHO), acts=st.lists(st.tuples(ACT, st.integers(0, 1), TURNS), min_size=2)
+    )
     def tangle(self, channel: str, pair: tuple[int, int], acts: list[tuple[str, int, int]]) -> None:
         """Many things in one channel within few turns of the loop, in exactly this order."""
         self._step()
@@ -316,7 +318,7 @@ class Delivery(RuleBasedStateMachine):
         known = self.memories[who].get(channel)
         if known is None:
             entries = self.ledger.of(channel)
-            known = entries and entries[-1].position or Position("unknown", 0)
+            known = (entries and entries[-1].position) or Position("unknown", 0)
         return Position(known.epoch, max(0, known.offset - back))
 
     def _prepared(self, act: str, who: int, channel: str, turns: int) -> Callable[[], object]:
@@ -353,7 +355,9 @@ BOUNDS: Final = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_no_gap_no_duplicate_no_reordering_or_the_plain_word() -> None:
-    run_state_machine_as_test(Delivery, settings=settings(BOUNDS, max_examples=60, stateful_step_count=40, derandomize=True))
+    run_state_machine_as_test(
+        Delivery, settings=settings(BOUNDS, max_examples=60, stateful_step_count=40, derandomize=True)
+    )
 
 
 @pytest.mark.slow

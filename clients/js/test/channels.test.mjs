@@ -58,6 +58,22 @@ test("a function alone is the handler of messages; channels are texts", async (t
   socket.hears("unsubscribe");
 });
 
+test("an object with methods may be the handlers", (t) => {
+  const { client, server } = script(t);
+  const socket = server.connects();
+  class Room {
+    seen = [];
+    message(message) {
+      this.seen.push(message);
+    }
+  }
+  const room = new Room();
+  client.subscribe("news", room);
+  socket.acks("subscribe", { epoch: "a", offset: 0 });
+  socket.says(at("a", 1));
+  assert.deepEqual(room.seen, ["a1"]);
+});
+
 test("a channel is subscribed to once", async (t) => {
   const { client } = script(t);
   client.subscribe("news", {});
