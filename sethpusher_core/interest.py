@@ -167,7 +167,6 @@ class Interest:
 
     async def _unhear(self, address: Address, wish: _Wish) -> None:
         wish.heard = False
-        wish.local.position = None  # what is published meanwhile is missed
         if self._backend is None:
             return
         try:
@@ -177,6 +176,7 @@ class Interest:
 
     async def _hear(self, address: Address, wish: _Wish) -> bool:
         failure: BackendError | None = None
+        wish.local.position = None  # what was still heard of late says nothing of what was missed since then
         try:
             if self._backend is None:
                 raise BackendUnavailable("the server is not running")

@@ -45,7 +45,7 @@ export interface Subscribed {
 /** Publications are missing here: after `from`, up to and including `to`. */
 export interface Gap {
   /**
-   * - `unrecovered`: while the client was away, and the server has not kept all of it, or none (a channel without history);
+   * - `unrecovered`: while the client was away, and the server has not kept all of it (without history: nothing);
    * - `hole`: while connected, which the client saw by the offsets;
    * - `dropped`: the server dropped `count` messages, because the client did not keep up;
    * - `position`, `gap`: the server says that it has lost some itself.
@@ -53,7 +53,7 @@ export interface Gap {
   reason: "unrecovered" | "hole" | "dropped" | "position" | "gap";
   /** The last position seen; null where there is none. */
   from: Position | null;
-  /** The position after which the channel goes on; null where there is none. If its epoch differs, nobody knows how many. */
+  /** The position after which the channel goes on; null where there is none. */
   to: Position | null;
   /** How many, if the server has said so. */
   count?: number;
@@ -162,7 +162,7 @@ export interface Options {
   minDelay?: number;
   /** The longest. Default: 30,000 ms. */
   maxDelay?: number;
-  /** Milliseconds without a word from the server after which it is asked for a sign of life. Default: 25,000; 0: never. */
+  /** Milliseconds of silence after which the server is asked for a sign of life. Default: 25,000; 0: never. */
   pingInterval?: number;
   /** Close codes from 4000 to 4999 after which to come back. */
   comeBackOn?: number[];
@@ -191,8 +191,8 @@ export class SethPusher {
   on<E extends keyof Events>(event: E, handler: Events[E]): () => void;
 
   /**
-   * Connects, and stays connected until close(). Between two attempts it tries at once. Rejected when the client gives up:
-   * refused, closed with a code that says not to come back, or closed by the application.
+   * Connects, and stays connected until close(). Between two attempts it tries at once. Rejected when the client gives
+   * up: refused, closed with a code that says not to come back, or closed by the application.
    */
   connect(): Promise<void>;
 

@@ -487,7 +487,7 @@ export class SethPusher {
     } else if (type === "reconnect") {
       link.hint = Math.min(Math.max(said.after * 1000, 0), 2 ** 31 - 1) || 0; // what a timer can hold
     } else if (type === "expiring") {
-      this.#refresh(link);
+      this.#run(() => this.#refresh(link));
     } else if (type !== undefined || message === undefined) {
       this.#emit("other", said);
     } else if (channel !== undefined) {
@@ -514,13 +514,9 @@ export class SethPusher {
   }
 
   async #refresh(link) {
-    try {
-      const token = await this.#options.getToken?.();
-      if (token !== undefined && link === this.#link) {
-        await this.request({ type: "refresh", token });
-      }
-    } catch (error) {
-      this.#report(error);
+    const token = await this.#options.getToken?.();
+    if (token !== undefined && link === this.#link) {
+      await this.request({ type: "refresh", token });
     }
   }
 

@@ -11,7 +11,7 @@ for (const [address, bare, sockjs] of [
   ["https://push.example/", "wss://push.example/connect/websocket", "https://push.example/connect"],
   ["ws://push.example", "ws://push.example/connect/websocket", "http://push.example/connect"],
   ["wss://push.example/live/push/", "wss://push.example/live/push/websocket", "https://push.example/live/push"],
-  ["https://push.example?key=a%20b#x", "wss://push.example/connect/websocket?key=a%20b", "https://push.example/connect?key=a%20b"],
+  ["https://push.example?k=a%20#x", "wss://push.example/connect/websocket?k=a%20", "https://push.example/connect?k=a%20"],
 ]) {
   test(`connects to ${address}`, () => {
     const seen = [];
@@ -103,7 +103,8 @@ test("a refusal ends it", async (t) => {
   const connected = client.connect();
   server.socket.opens();
   server.socket.refuses("connect", 1503, "Invalid Auth credentials provided");
-  await assert.rejects(connected, { name: "SethPusherError", code: 1503, message: "Invalid Auth credentials provided" });
+  const message = "Invalid Auth credentials provided";
+  await assert.rejects(connected, { name: "SethPusherError", code: 1503, message });
   const [{ error, ...ending }] = endings(server);
   assert.equal(error.code, 1503);
   assert.deepEqual(ending, {
@@ -212,7 +213,12 @@ test("a close without a code is an abnormal one", (t) => {
 
 test("comes back after a code of a plugin if it was told to, by the application or by the server", (t) => {
   const { client, server } = script(t, { comeBackOn: [4001] });
-  for (const [code, hint, reconnect] of [[4001, false, true], [4002, true, true], [3500, true, false], [4002, false, false]]) {
+  for (const [code, hint, reconnect] of [
+    [4001, false, true],
+    [4002, true, true],
+    [3500, true, false],
+    [4002, false, false],
+  ]) {
     client.connect();
     server.socket.opens();
     hint && server.socket.says({ type: "reconnect", after: 1 });

@@ -21,7 +21,8 @@ test("handlers of a channel that throw, or whose promises fail, are told and har
     },
   });
   socket.acks("subscribe", { epoch: "a", offset: 0 });
-  socket.says(at("a", 1), at("a", 2), { type: "position", channel: "news", epoch: "a", offset: 5, recovered: false }, at("a", 6));
+  const position = { type: "position", channel: "news", epoch: "a", offset: 5, recovered: false };
+  socket.says(at("a", 1), at("a", 2), position, at("a", 6));
   await settled();
   assert.deepEqual(seen, ["a1", "a2", "a6"]);
   assert.deepEqual(errors(server), ["subscribed", "message", "gap", "promise", "promise"]);

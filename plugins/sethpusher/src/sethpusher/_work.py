@@ -1,0 +1,300 @@
+"""Work that plain functions begin, and the coroutine around them finishes.
+
+The methods of release 0.2.2 were plain functions that had done their work when they returned. Here most of that work
+may have to wait (for a backend, for a plugin). So that an old override, which calls ``super().method(...)`` and throws
+the result away, still does all it did, each message of a client and each HTTP call opens a :class:`Work`. What a method
+begins within it runs at once as far as it can without waiting; what is left is finished, in order, before the message
+counts as handled or the call is answered. Who wants to may await the result earlier.
+"""
+
+from __future__ import annotations
+
+import inspect
+from asyncio import Future, Task, get_running_loop
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context, ContextVar, Token, copy_context
+from typing import Any, Final, Generic, TypeVar
+
+__all__ = ["DONE", "Begun", "Work", "awaitable", "begun", "current", "is_pending", "settled"]
+
+T = TypeVar("T")
+
+
+class _Done(Awaitable[T], Generic[T]):
+    """What a method returns whose work is done, so that a coroutine that overrides it can await it all the same."""
+
+    def __init__(self, result: T) -> None:
+        self._result = result
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        yield from ()
+        return self._result
+
+
+DONE: Final[Awaitable[None]] = _Done(None)
+
+
+def awaitable(answer: Any) -> Awaitable[Any]:
+    """What a method returned, as something that may be awaited and need not be."""
+    if answer is None:
+        return DONE
+    return answer if inspect.isawaitable(answer) else _Done(answer)
+
+
+def is_pending(answer: Any) -> bool:
+    """Whether something that a method returned has still to be awaited."""
+    if isinstance(answer, Future):
+        return not answer.done()
+    if isinstance(answer, _Item):
+        return not answer.begun.done
+    return inspect.isawaitable(answer) and not isinstance(answer, _Done)
+
+
+async def settled(answer: Any) -> Any:
+    """What a method returned, awaited if it is awaitable: overrides may be plain functions or coroutines."""
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+class Begun(Awaitable[T], Generic[T]):
+    """A coroutine that may have run up to its first suspension. May be awaited several times, or not at all.
+
+    It runs in the task that awaits it first, and in the context that was current when it was made.
+
+    Attributes:
+        done: Whether it has ended.
+        driven: Whether a task runs it now.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> None:
+        """Nothing runs yet."""
+        self.done = False
+        self._coroutine = coroutine
+        self._context = context or copy_context()
+        self._started = False
+        self.driven = False
+        self._waits_for: Any = None
+        self._end: Future[None] | None = None
+        self._result: T | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> bool:
+        """Runs it up to its first suspension, unless it has begun; says whether it has ended."""
+        if not self._started:
+            self._step(None)
+        return self.done
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended by an exception."""
+        return self._error is not None
+
+    def result(self) -> T:
+        """What it returned, or raises what it raised; only once it is done."""
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]  # it is done, so this is a T
+
+    def drop(self) -> None:
+        """Gives it up, wherever it is; only while no task runs it."""
+        if not self.done:
+            self._coroutine.close()
+            self._ended()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        yield from self.complete()
+        return self.result()
+
+    def complete(self) -> Generator[Any, Any, None]:
+        """Runs it to its end, without raising what it raises; where another task does that already, waits for it."""
+        if self.driven:
+            if self._end is None:
+                self._end = get_running_loop().create_future()
+            yield from self._end
+            return
+        self.driven = True
+        try:
+            self.run()
+            while not self.done:
+                thrown: BaseException | None = None
+                try:
+                    yield self._waits_for
+                except BaseException as error:  # noqa: BLE001 - what the loop throws in is the coroutine's
+                    thrown = error
+                self._step(thrown)
+        finally:
+            self.driven = False
+
+    def _step(self, thrown: BaseException | None) -> None:
+        self._started = True
+        try:
+            if thrown is None:
+                self._waits_for = self._context.run(self._coroutine.send, None)
+            else:
+                self._waits_for = self._context.run(self._coroutine.throw, thrown)
+        except StopIteration as ended:
+            self._result = ended.value
+            self._ended()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            self._error = error
+            self._ended()
+
+    def _ended(self) -> None:
+        self.done = True
+        self._waits_for = None
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
+
+
+class Work:
+    """What is begun while one message or call is handled, in order. Used as ``async with``.
+
+    Attributes:
+        open: Whether something may still be begun.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is begun yet."""
+        self.open = True
+        self._waiting: deque[_Item[Any]] = deque()
+        self._token: Token[Work | None] | None = None
+
+    def begin(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Begins something, behind all that was begun before.
+
+        Returns:
+            Its result, for who wants to await it; what nobody awaits is finished all the same.
+
+        Raises:
+            Exception: What the coroutine raised before it had to wait.
+        """
+        self._forget_done()
+        item = _Item(self._waiting, coroutine)
+        if not self._waiting and item.begun.run():
+            item.begun.result()
+        else:
+            self._waiting.append(item)
+        return item
+
+    async def finish(self) -> None:
+        """Finishes all that was begun.
+
+        Raises:
+            Exception: The first failure that nobody has awaited; what was begun behind it is given up.
+        """
+        while self._waiting:
+            item = self._waiting[0]
+            await (_End(item.begun) if item.taken else item.begun)
+            self._forget_done()
+
+    def _forget_done(self) -> None:
+        while self._waiting and self._waiting[0].is_over:
+            self._waiting.popleft()
+
+    def close(self) -> None:
+        """Begins nothing any more, and gives up what is not finished."""
+        self.open = False
+        while self._waiting:
+            self._waiting.popleft().drop()
+
+    async def __aenter__(self) -> Work:
+        self._token = _current.set(self)
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            if error is None:
+                await self.finish()
+        finally:
+            self.close()
+            if self._token is not None:
+                _current.reset(self._token)
+
+
+class _Item(Awaitable[T], Generic[T]):
+    """One thing begun, with work of its own for what it begins itself: nothing may wait for what waits for it.
+
+    Attributes:
+        begun: The thing.
+        taken: Whether somebody has awaited it: then a failure is theirs.
+    """
+
+    def __init__(self, line: deque[_Item[Any]], coroutine: Coroutine[Any, Any, T]) -> None:
+        self.taken = False
+        self._line = line
+        self._coroutine = coroutine
+        context = copy_context()
+        inner = Work()
+        context.run(_current.set, inner)
+        self.begun: Begun[T] = Begun(_with_its_own(coroutine, inner), context)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do or to tell."""
+        return self.begun.done and (self.taken or not self.begun.failed)
+
+    def drop(self) -> None:
+        """Gives it up, unless a task runs it now."""
+        if not self.begun.driven:
+            self.begun.drop()
+            self._coroutine.close()  # else, if nothing of it has run, Python would warn
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        self.taken = True
+        for earlier in list(self._line):
+            if earlier is self:
+                break
+            yield from earlier.begun.complete()
+        return (yield from self.begun.__await__())
+
+
+class _End(Awaitable[None]):
+    """Awaits the end of something, however it ends."""
+
+    def __init__(self, begun: Begun[Any]) -> None:
+        self._begun = begun
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._begun.complete()
+
+
+async def _with_its_own(coroutine: Coroutine[Any, Any, T], inner: Work) -> T:
+    try:
+        result = await coroutine
+        await inner.finish()
+        return result
+    finally:
+        inner.close()
+
+
+_current: Final[ContextVar[Work | None]] = ContextVar("sethpusher_work", default=None)
+
+
+def current() -> Work | None:
+    """The work of the message or call that is being handled; None outside of any."""
+    work = _current.get()
+    return work if work is not None and work.open else None
+
+
+def begun(coroutine: Coroutine[Any, Any, T], watch: Callable[[Task[Any]], object] | None = None) -> Awaitable[T]:
+    """Begins something in the work of the message or call that is being handled; outside of any, in a task.
+
+    Args:
+        coroutine: What to do.
+        watch: Told of the task, where there is one.
+
+    Raises:
+        RuntimeError: There is neither such work nor a running loop.
+        Exception: What the coroutine raised before it had to wait.
+    """
+    work = current()
+    if work is not None:
+        return work.begin(coroutine)
+    try:
+        task = get_running_loop().create_task(coroutine)
+    except RuntimeError:
+        coroutine.close()
+        raise RuntimeError("this needs a running event loop: call it from a handler, or once the server runs") from None
+    if watch is not None:
+        watch(task)
+    return task

@@ -1,0 +1,1 @@
+"""The HTTP side: publishing and the debug pages, in handlers that applications may derive from."""

@@ -1,0 +1,1 @@
+"""The side of the clients: the SockJS endpoint and the connections on it."""
