@@ -20,6 +20,8 @@ __all__ = ["Results", "Streams"]
 
 OVERHEAD: Final = 200
 """Bytes that a stored publication takes beside its payload."""
+UNPUBLISHED_AGE: Final = 600.0
+"""Seconds that a stream without any publication is remembered after its last use: a quiet channel keeps its epoch."""
 LOOKED_AT: Final = 2000
 """Streams that one call of :meth:`Streams.forget_idle` looks at: looking at all of them would hold the loop."""
 
@@ -45,7 +47,7 @@ class _Stream:
         self.bytes = 0
         self.max_count = 0
         self.max_bytes = 0
-        self.age = 0.0
+        self.age = UNPUBLISHED_AGE
         self.touched = now
 
     def position(self) -> Position:

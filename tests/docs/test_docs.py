@@ -16,9 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/*.md"), *ROOT.glob("examples/**/*.md")]
-)
+PLACES = ("*.md", "docs/*.md", "plugins/*/*.md", "examples/**/*.md", "clients/**/*.md")
+PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 WAIT = 20.0
 
 

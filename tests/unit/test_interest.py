@@ -197,6 +197,23 @@ async def test_the_position_is_the_one_at_which_the_member_joined() -> None:
 
 
 @in_loop
+async def test_what_comes_late_while_an_address_is_released_is_no_position_for_the_next() -> None:
+    """Found by tests/server/test_delivery_stateful.py: it was, and what was published in between was lost unseen."""
+    house = House("unsubscribe")
+    house.backend.position = Position("e", 1)
+    member, entering = house.enter()
+    await entering
+    house.interest.leave(NEWS, member)
+    await turns()
+    house.hub.deliver(NEWS, b"P\0{}", Position("e", 2))  # still heard; 3 to 5 are not
+    house.backend.position = Position("e", 5)
+    _, entering = house.enter()
+    house.backend.calls[0].answer()
+    assert await entering == Position("e", 5)
+    house.hub.bind(asyncio.get_running_loop())
+
+
+@in_loop
 async def test_without_a_backend_nobody_is_kept_waiting() -> None:
     interest = Interest(Hub(lambda order: None), lambda address: None)
     with pytest.raises(BackendError):

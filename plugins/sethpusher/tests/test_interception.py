@@ -10,6 +10,7 @@ import pytest
 from sethpusher.applications import DefaultSethApplication, SethPusherInMemoryApplication
 from sethpusher.mixins import InMemoryPubSubMixin
 from support.server import TRANSPORTS, RunningServer
+from tornado import gen
 
 from sethpusher_core import ChannelRule, CoreSettings, RequestError
 from sethpusher_core.errors import DENIED
@@ -354,3 +355,29 @@ def test_subscribing_by_the_applications_own_word(serve: Serve) -> None:
     assert app.get_subscribers() == {"all": ["alice"], "vip": ["alice"]}
     with pytest.raises(TypeError, match="no SethSocketHandler"):
         server.call(lambda: app.add_subscriber("vip", object()))
+
+
+def test_tornados_own_coroutines(serve: Serve) -> None:
+    """As asynchronous overrides were written for release 0.2.2: what is done after a yield counts, too."""
+
+    class App(SethPusherInMemoryApplication):
+        @gen.coroutine
+        def add_subscriber(self, channel: str, subscriber: Any) -> Any:
+            yield gen.sleep(0)
+            yield super().add_subscriber(channel, subscriber)
+
+        @gen.coroutine
+        def remove_subscriber(self, channel: str, subscriber: Any) -> Any:
+            yield gen.sleep(0)
+            yield super().remove_subscriber(channel, subscriber)
+
+    app = App()
+    server = serve(app)
+    alice = server.bare()
+    alice.connect("alice")
+    alice.subscribe("news")
+    server.wait_until(lambda: app.get_subscribers() == {"all": ["alice"], "news": ["alice"]}, "she is in")
+    server.publish("news", 1)
+    assert alice.take()[-1]["message"] == 1
+    alice.unsubscribe("news")
+    assert app.get_subscribers() == {"all": ["alice"]}

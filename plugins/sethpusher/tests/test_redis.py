@@ -164,6 +164,16 @@ def test_settings_that_the_command_was_given_come_first(installed: Any, monkeypa
     assert server.plugin_names == ("redis", "application")
 
 
+def test_settings_of_a_plugin_that_is_not_used_are_refused(installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SETHPUSHER_REDIS__URL", "redis://given/")
+    start = discovered(())
+    name = "sethpusher.applications.SethPusherInMemoryApplication"
+    with pytest.raises(SettingsError, match="SethPusherInMemoryApplication does not use the plugin redis"):
+        server_of(name, start.settings, start)
+    monkeypatch.setattr(SethPusherInMemoryApplication, "discover", True)
+    assert "redis" in server_of(name, start.settings, start).plugin_names
+
+
 def test_the_policy_keeps_messages_by_the_plugin(installed: Any, serve: Serve) -> None:
     server = serve(Keeping())
     id = server.publish("news", {"my": "data"}).json["id"]

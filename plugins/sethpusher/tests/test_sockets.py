@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sethpusher.applications import SethPusherInMemoryApplication
+from sethpusher.dispatchers import DefaultMessageDispatcher
 from sethpusher.ws.urls import SethSockJSRouter, get_ws_handlers
 from sethpusher.ws.views import SethSocketHandler
 from support.clients import Bare, SockJS
@@ -21,7 +24,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from websockets.exceptions import InvalidStatus
 
-from sethpusher_core import CoreSettings
+from sethpusher_core import CoreSettings, RequestError
+from sethpusher_core.errors import DENIED
 from sethpusher_core.transports.sockjs import SockJSConnection, SockJSRouter
 
 Serve = Callable[..., RunningServer]
@@ -277,3 +281,51 @@ def test_websocket_allow_origin_guards_websockets_only(alone: Any) -> None:
         Bare(port, prefix="/echo", headers={"Origin": "https://evil.example"})
     polled = Http(port).post("/echo/1/abc/xhr", b"", {"Origin": "https://evil.example"})
     assert (polled.status, polled.body) == (200, b"o\n")
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine", "asked"])
+def test_nothing_of_a_client_waits_for_the_collector(serve: Serve, kind: str) -> None:
+    """Which comes late to servers with many connections."""
+
+    class Plain(SethSocketHandler):
+        pass
+
+    class Coroutine(SethSocketHandler):
+        async def on_message(self, raw_msg: Any) -> Any:
+            await super().on_message(raw_msg)
+
+    class Chat(DefaultMessageDispatcher):
+        def __init__(self) -> None:
+            super().__init__()
+            self.messages["fail"] = self.handle_fail
+
+        def handle_fail(self, msg: Any) -> None:
+            raise RequestError(DENIED)
+
+    class App(type(application(Coroutine if kind == "coroutine" else Plain))):  # type: ignore[misc]  # made above
+        def get_dispatcher(self) -> Any:
+            return Chat()
+
+    class Asking(App):
+        def add_subscriber(self, channel: str, subscriber: Any) -> Any:
+            super().add_subscriber(channel, subscriber)
+
+    app = Asking() if kind == "asked" else App()
+    server = serve(app)
+    gc.collect()
+    gc.disable()
+    try:
+        client = server.sockjs()
+        client.connect("alice")
+        client.subscribe("news")
+        assert client.request({"type": "fail"})["code"] == 1504
+        assert client.request({"type": "subscribe", "channel": ""})["code"] == 1502
+        client.unsubscribe("news")
+        client.subscribe("other")
+        handler = app.get_user("alice")
+        left = [weakref.ref(handler), weakref.ref(handler.dispatcher), weakref.ref(handler.connection)]
+        del handler
+        client.drop()
+        server.wait_until(lambda: not any(found() for found in left), "all is gone")
+    finally:
+        gc.enable()

@@ -7,7 +7,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-from sethpusher._work import DONE, Begun, Work, begun, current, settled
+from sethpusher._begun import Begun
+from sethpusher._work import DONE, Work, begun, current, settled
 from support.loops import in_loop
 
 
@@ -169,6 +170,30 @@ async def test_outside_of_any_work_there_is_a_task() -> None:
     task = begun(slow(log, "a"), watched.append)
     assert watched == [task]
     assert await task == "a"
+
+
+@in_loop
+async def test_what_another_task_begins_runs_apart_and_is_waited_for() -> None:
+    """The line may be waiting for that task; so it must not wait in the line."""
+    log: list[str] = []
+
+    async def other() -> None:
+        await asyncio.sleep(0)
+        await begun(slow(log, "other's own"))
+        log.append("other")
+
+    async with Work():
+        begun(settled(asyncio.create_task(other())))
+        begun(quick(log, "behind"))
+    assert log == ["other's own begins", "other's own ends", "other", "behind"]
+
+    async def dropping() -> None:
+        begun(slow(log, "dropped"))
+
+    log.clear()
+    async with Work():
+        await asyncio.create_task(dropping())
+    assert log == ["dropped begins", "dropped ends"]
 
 
 def test_without_a_loop_it_says_so() -> None:

@@ -41,6 +41,26 @@ class Plugins:
         self.registry = start.registry if start is not None and everything else with_builtins(PluginRegistry())
         self.component_settings = start.component_settings() if start is not None and everything else {}
 
+    def refuse_ignored(self, who: str) -> None:
+        """Refuses settings of plugins that are not used: an operator who gives them relies on them.
+
+        Args:
+            who: The application, for the operator.
+
+        Raises:
+            SettingsError: There are such; names them.
+        """
+        if self._start is None:
+            return
+        resolved = self._start.resolved
+        names = [component.name for component in resolved.registry.components if component.name]
+        ignored = sorted(name for name in names if resolved.given(name) and name not in self.component_settings)
+        if ignored:
+            raise SettingsError(
+                f"app: {who} does not use the plugin {', '.join(ignored)}, whose settings are given; "
+                "set discover = True in the class, or remove them"
+            )
+
     def add_installed(self, name: str, settings: Mapping[str, str], why: str) -> object:
         """Loads one installed plugin. If it is active already, it is taken as it is, with the settings that it has.
 

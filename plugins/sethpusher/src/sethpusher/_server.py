@@ -29,6 +29,7 @@ from .dispatchers import wrong_type
 from .ws.urls import SethSockJSRouter
 
 if TYPE_CHECKING:
+    from sethpusher_core.connection import Connection
     from sethpusher_core.hub import Local
     from sethpusher_core.plugins.registry import PluginRegistry
     from sethpusher_core.protocol import ClientMessage
@@ -145,6 +146,13 @@ class ClassServer(PushServer):
 
     def _other_routers(self) -> Sequence[SethSockJSRouter]:
         return [router for router in self.owner.routers if router is not self.router]
+
+    def forget(self, connection: Connection) -> None:
+        """See :meth:`PushServer.forget`."""
+        super().forget(connection)
+        if isinstance(connection, HandledConnection) and connection.handler is not None:
+            connection.handler.retire()
+            connection.handler = None
 
     # ---------------------------------------------------------------------------------------- members, as handlers
 

@@ -10,15 +10,18 @@ counts as handled or the call is answered. Who wants to may await the result ear
 from __future__ import annotations
 
 import inspect
-from asyncio import Future, Task, get_running_loop
+from asyncio import Future, Task, current_task, get_running_loop, wait
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import Context, ContextVar, Token, copy_context
-from typing import Any, Final, Generic, TypeVar
+from contextvars import ContextVar, Token, copy_context
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-__all__ = ["DONE", "Begun", "Work", "awaitable", "begun", "current", "is_pending", "settled"]
+from ._begun import Begun, End
+
+__all__ = ["DONE", "Work", "awaitable", "begun", "current", "is_pending", "settled"]
 
 T = TypeVar("T")
+Watch: TypeAlias = "Callable[[Task[Any]], object] | None"
 
 
 class _Done(Awaitable[T], Generic[T]):
@@ -56,96 +59,6 @@ async def settled(answer: Any) -> Any:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-class Begun(Awaitable[T], Generic[T]):
-    """A coroutine that may have run up to its first suspension. May be awaited several times, or not at all.
-
-    It runs in the task that awaits it first, and in the context that was current when it was made.
-
-    Attributes:
-        done: Whether it has ended.
-        driven: Whether a task runs it now.
-    """
-
-    def __init__(self, coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> None:
-        """Nothing runs yet."""
-        self.done = False
-        self._coroutine = coroutine
-        self._context = context or copy_context()
-        self._started = False
-        self.driven = False
-        self._waits_for: Any = None
-        self._end: Future[None] | None = None
-        self._result: T | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> bool:
-        """Runs it up to its first suspension, unless it has begun; says whether it has ended."""
-        if not self._started:
-            self._step(None)
-        return self.done
-
-    @property
-    def failed(self) -> bool:
-        """Whether it has ended by an exception."""
-        return self._error is not None
-
-    def result(self) -> T:
-        """What it returned, or raises what it raised; only once it is done."""
-        if self._error is not None:
-            raise self._error
-        return self._result  # type: ignore[return-value]  # it is done, so this is a T
-
-    def drop(self) -> None:
-        """Gives it up, wherever it is; only while no task runs it."""
-        if not self.done:
-            self._coroutine.close()
-            self._ended()
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        yield from self.complete()
-        return self.result()
-
-    def complete(self) -> Generator[Any, Any, None]:
-        """Runs it to its end, without raising what it raises; where another task does that already, waits for it."""
-        if self.driven:
-            if self._end is None:
-                self._end = get_running_loop().create_future()
-            yield from self._end
-            return
-        self.driven = True
-        try:
-            self.run()
-            while not self.done:
-                thrown: BaseException | None = None
-                try:
-                    yield self._waits_for
-                except BaseException as error:  # noqa: BLE001 - what the loop throws in is the coroutine's
-                    thrown = error
-                self._step(thrown)
-        finally:
-            self.driven = False
-
-    def _step(self, thrown: BaseException | None) -> None:
-        self._started = True
-        try:
-            if thrown is None:
-                self._waits_for = self._context.run(self._coroutine.send, None)
-            else:
-                self._waits_for = self._context.run(self._coroutine.throw, thrown)
-        except StopIteration as ended:
-            self._result = ended.value
-            self._ended()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
-            self._error = error
-            self._ended()
-
-    def _ended(self) -> None:
-        self.done = True
-        self._waits_for = None
-        if self._end is not None and not self._end.done():
-            self._end.set_result(None)
-
-
 class Work:
     """What is begun while one message or call is handled, in order. Used as ``async with``.
 
@@ -156,11 +69,20 @@ class Work:
     def __init__(self) -> None:
         """Nothing is begun yet."""
         self.open = True
+        self._owner = current_task()
         self._waiting: deque[_Item[Any]] = deque()
+        self._apart: set[Task[Any]] = set()
         self._token: Token[Work | None] | None = None
 
-    def begin(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
+    def begin(self, coroutine: Coroutine[Any, Any, T], watch: Watch = None) -> Awaitable[T]:
         """Begins something, behind all that was begun before.
+
+        Begun by another task than the one whose work this is (or by a callback), it runs apart: what is in line may be
+        waiting for that very task.
+
+        Args:
+            coroutine: What to do.
+            watch: Told of the task, where it runs apart.
 
         Returns:
             Its result, for who wants to await it; what nobody awaits is finished all the same.
@@ -168,6 +90,11 @@ class Work:
         Raises:
             Exception: What the coroutine raised before it had to wait.
         """
+        if current_task() is not self._owner:
+            task = _task(coroutine, watch)
+            self._apart.add(task)
+            task.add_done_callback(self._apart.discard)
+            return task
         self._forget_done()
         item = _Item(self._waiting, coroutine)
         if not self._waiting and item.begun.run():
@@ -184,8 +111,10 @@ class Work:
         """
         while self._waiting:
             item = self._waiting[0]
-            await (_End(item.begun) if item.taken else item.begun)
+            await (End(item.begun) if item.taken else item.begun)
             self._forget_done()
+        while self._apart:
+            await wait(self._apart)
 
     def _forget_done(self) -> None:
         while self._waiting and self._waiting[0].is_over:
@@ -248,16 +177,6 @@ class _Item(Awaitable[T], Generic[T]):
         return (yield from self.begun.__await__())
 
 
-class _End(Awaitable[None]):
-    """Awaits the end of something, however it ends."""
-
-    def __init__(self, begun: Begun[Any]) -> None:
-        self._begun = begun
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._begun.complete()
-
-
 async def _with_its_own(coroutine: Coroutine[Any, Any, T], inner: Work) -> T:
     try:
         result = await coroutine
@@ -276,7 +195,7 @@ def current() -> Work | None:
     return work if work is not None and work.open else None
 
 
-def begun(coroutine: Coroutine[Any, Any, T], watch: Callable[[Task[Any]], object] | None = None) -> Awaitable[T]:
+def begun(coroutine: Coroutine[Any, Any, T], watch: Watch = None) -> Awaitable[T]:
     """Begins something in the work of the message or call that is being handled; outside of any, in a task.
 
     Args:
@@ -288,10 +207,14 @@ def begun(coroutine: Coroutine[Any, Any, T], watch: Callable[[Task[Any]], object
         Exception: What the coroutine raised before it had to wait.
     """
     work = current()
-    if work is not None:
-        return work.begin(coroutine)
+    return _task(coroutine, watch) if work is None else work.begin(coroutine, watch)
+
+
+def _task(coroutine: Coroutine[Any, Any, T], watch: Watch) -> Task[T]:
+    context = copy_context()
+    context.run(_current.set, None)
     try:
-        task = get_running_loop().create_task(coroutine)
+        task = get_running_loop().create_task(coroutine, context=context)
     except RuntimeError:
         coroutine.close()
         raise RuntimeError("this needs a running event loop: call it from a handler, or once the server runs") from None

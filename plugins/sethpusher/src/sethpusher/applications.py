@@ -249,6 +249,7 @@ class DefaultSethApplication(Application):
             settings = replace(settings, backend=backend)
         if isinstance(self.persistence_policy, RedisPersistencePolicy):
             self._give_store(self.persistence_policy, plugins, settings.hook_timeout)
+        plugins.refuse_ignored(type(self).__name__)
         for plugin in policies_of(self):
             plugins.registry.register(plugin)
         return ClassServer(self, settings, plugins.registry, plugins.component_settings)

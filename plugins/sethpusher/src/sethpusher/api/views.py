@@ -12,8 +12,9 @@ from sethpusher_core.api.base import ApiHandler
 from sethpusher_core.api.publishing import NOT_JSON, PublishHandler
 from sethpusher_core.errors import RequestError
 
+from .._begun import Begun
 from .._ours import is_ours
-from .._work import Begun, Work, settled
+from .._work import Work, settled
 from ..mixins import is_direct
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
@@ -19,6 +20,7 @@ from sethpusher_core.transports.sockjs import SockJSConnection
 
 from .._connections import HandledConnection
 from .._work import DONE
+from ..dispatchers import DefaultMessageDispatcher
 
 if TYPE_CHECKING:
     from ..applications import DefaultSethApplication
@@ -29,6 +31,8 @@ log = logging.getLogger("sethpusher.application")
 
 handling: Final[ContextVar[ClientMessage | None]] = ContextVar("sethpusher_message", default=None)
 """What a client has said and is being handled: it is answered by what its dispatcher has done."""
+
+_CALLED: Final = ("on_open", "on_message", "on_close")
 
 
 class SethSocketHandler(SockJSConnection):  # type: ignore[misc]  # sockjs-tornado has no types
@@ -48,9 +52,8 @@ class SethSocketHandler(SockJSConnection):  # type: ignore[misc]  # sockjs-torna
         self.dispatcher: Any = None
         self.connection: HandledConnection | None = None
         self._last: asyncio.Task[None] | None = None
-        names = ("on_open", "on_message", "on_close")
-        if any(inspect.iscoroutinefunction(getattr(self, name)) for name in names):
-            for name in names:
+        if any(inspect.iscoroutinefunction(getattr(self, name)) for name in _CALLED):
+            for name in _CALLED:
                 setattr(self, name, partial(self._in_order, getattr(self, name)))
 
     @property
@@ -133,6 +136,14 @@ class SethSocketHandler(SockJSConnection):  # type: ignore[misc]  # sockjs-torna
             self.dispatcher = await self.dispatcher
             self.dispatcher.register_handler(self)
         return self.dispatcher
+
+    def retire(self) -> None:
+        """Lets go of what holds it in a circle, once everything is over: circles wait long for the collector."""
+        for name in _CALLED:
+            self.__dict__.pop(name, None)
+        if isinstance(self.dispatcher, DefaultMessageDispatcher):
+            self.dispatcher.messages.clear()
+            self.dispatcher.handler = weakref.proxy(self)
 
     def _go_on(self, fields: Mapping[str, Any]) -> Awaitable[None]:
         """Has the core, and plugins behind the application, handle a message."""
