@@ -130,7 +130,12 @@ def test_the_calls_of_the_http_api(tour: tuple[str, list[str]]) -> None:
 def test_the_embedding_example() -> None:
     """The program runs as it is, and a client hears what the application's own handler publishes."""
     program = subprocess.Popen(
-        [sys.executable, ROOT / "examples/embedding.py", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, ROOT / "examples/embedding.py", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs this in the background has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert program.stdout is not None

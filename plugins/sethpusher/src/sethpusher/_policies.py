@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sethpusher_core import errors
@@ -57,25 +57,51 @@ class ApplicationPlugin:
 
     def __init__(self, application: DefaultSethApplication) -> None:
         self._application = application
+        self._plain: dict[type, bool] = {}
 
     @hookimpl(tryfirst=True)
     async def dispatch(self, connection: Connection, message: ClientMessage) -> Handled | None:
         """See :func:`sethpusher_core.hookspecs.dispatch`."""
-        handler = connection.handler if isinstance(connection, HandledConnection) else None
-        if handler is None:
+        if not isinstance(connection, HandledConnection) or connection.handler is None:
             return None
-        dispatcher, fields = await handler.own_dispatcher(), message.fields
+        handler = connection.handler
+        dispatcher, fields = handler.dispatcher, message.fields
+        if inspect.isawaitable(dispatcher):
+            dispatcher = await handler.own_dispatcher()
         if _leaves_its_id_out(connection, message):
             if connection.subscriber_id is None:
                 return None  # an anonymous connection among proven ones: nothing for a dispatcher to know
             fields = {**fields, "subscriber_id": connection.subscriber_id}
+        if self._is_plain(dispatcher, handler):
+            dispatcher.note(fields)
+            return await self._hand_on(connection, message, dispatcher)
+        return await self._ask(connection, message, dispatcher, fields)
+
+    async def _hand_on(
+        self, connection: Connection, message: ClientMessage, dispatcher: DefaultMessageDispatcher
+    ) -> Handled | None:
+        """Nothing is overridden on the way: those behind handle it."""
+        push = self._application.push
+        try:
+            if push.asks_nobody:
+                return await push.behind(connection, message)
+            async with Work():
+                return await push.behind(connection, message)
+        except RequestError:
+            _correct(dispatcher, connection)
+            raise
+
+    async def _ask(
+        self, connection: HandledConnection, message: ClientMessage, dispatcher: Any, fields: Mapping[str, Any]
+    ) -> Handled | None:
+        """Goes the way of overridden methods."""
         is_valid, error = await settled(dispatcher.validate_message(fields))
         if not is_valid:
             if error == wrong_type(message.type):
                 return None  # somebody behind us may know it; the core says the same if nobody does
             unknown = message.type not in getattr(dispatcher, "messages", ())
             raise RequestError(errors.UNKNOWN_TYPE if unknown else errors.BAD_FIELD, error)
-        heard = [] if _is_plain(dispatcher, handler) else await self._hear(message)
+        heard = await self._hear(message)
         token = handling.set(message)
         try:
             async with Work():
@@ -88,6 +114,16 @@ class ApplicationPlugin:
             for address in heard:
                 self._application.push.interest.release(address)
         return answer if isinstance(answer, Handled) else Handled()
+
+    def _is_plain(self, dispatcher: Any, handler: Any) -> bool:
+        """Whether nothing of ours is overridden between a message and what the core does with it."""
+        if type(dispatcher) is not DefaultMessageDispatcher or not dispatcher.is_unchanged:
+            return False
+        kind = type(handler)
+        plain = self._plain.get(kind)
+        if plain is None:
+            plain = self._plain[kind] = is_ours(handler, "handle_connect", "handle_subscribe", "handle_unsubscribe")
+        return plain
 
     async def _hear(self, message: ClientMessage) -> list[Address]:
         """Has the addresses heard that a message will ask for.
@@ -145,12 +181,6 @@ def _leaves_its_id_out(connection: Connection, message: ClientMessage) -> bool:
     if message.type != DefaultMessageDispatcher.CONNECT or message.get("subscriber_id") is not None:
         return False
     return connection.identity.proven or connection.server.access.proves_ids
-
-
-def _is_plain(dispatcher: Any, handler: Any) -> bool:
-    """Whether nothing of ours is overridden between a message and what the core does with it."""
-    methods = ("handle_connect", "handle_subscribe", "handle_unsubscribe")
-    return is_ours(dispatcher, "dispatch", *methods) and is_ours(handler, *methods)
 
 
 def _correct(dispatcher: Any, connection: Connection) -> None:

@@ -51,6 +51,8 @@ class ClassServer(PushServer):
 
     Attributes:
         owner: The application.
+        asks_nobody: Whether the application overrides nothing that joining, leaving and announcing go by.
+        behind: Those who are asked about a client's message after the application: other plugins, and the core.
         unpersisted: Ids of publications under way that the persistence policy shall not be asked for, because they were
             sent by ``send_to_channel`` or ``send_to_user``: who calls those has asked it, as in release 0.2.2.
     """
@@ -74,10 +76,13 @@ class ClassServer(PushServer):
         steps = self.hooks.dispatch.steps if self.hooks.dispatch is not None else ()
         names = [step.plugin for step in steps]
         behind = steps[names.index(DISPATCHER) + 1 :]
-        self._behind: FirstAnswer[Handled, Any, Any] = FirstAnswer(behind, settings.hook_timeout, (Handled,))
-        asks = not (is_ours(owner, "add_subscriber", "remove_subscriber") and is_ours(owner.subscriber, "subscribe"))
-        self.connection_class = AskingConnection if asks else HandledConnection
-        if not (is_ours(owner, "broadcast") and is_ours(owner.publisher, "publish")):
+        self.behind: FirstAnswer[Handled, Any, Any] = FirstAnswer(behind, settings.hook_timeout, (Handled,))
+        joins = is_ours(owner, "add_subscriber", "remove_subscriber")
+        joins = joins and is_ours(owner.subscriber, "subscribe", "unsubscribe")
+        tells = is_ours(owner, "broadcast") and is_ours(owner.publisher, "publish")
+        self.asks_nobody = joins and tells
+        self.connection_class = HandledConnection if joins else AskingConnection
+        if not tells:
             self.notices = _BroadcastNotices(self)
         self.router = SethSockJSRouter(
             owner.socket_handler_class,
@@ -199,7 +204,7 @@ class ClassServer(PushServer):
         Raises:
             RequestError: It is refused, or none of them knows its type.
         """
-        handled = await self._behind(connection, message)
+        handled = await self.behind(connection, message)
         if handled is None:
             raise RequestError(errors.UNKNOWN_TYPE, wrong_type(message.type))
         return handled

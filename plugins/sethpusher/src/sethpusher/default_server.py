@@ -87,8 +87,11 @@ def shutdown(server_instance: HTTPServer) -> None:
 
     Args:
         server_instance: What serves the application.
+
+    Raises:
+        RuntimeError: No loop runs.
     """
-    loop = asyncio.get_event_loop()
+    loop = asyncio.get_running_loop()
     loop.call_soon_threadsafe(lambda: loop.create_task(_shut_down(server_instance)))
 
 

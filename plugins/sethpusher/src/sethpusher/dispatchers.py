@@ -54,11 +54,7 @@ class DefaultMessageDispatcher:
         self.handler: Any = None
         self.subscriber_id: str | None = None
         self.subscribed_to: set[str] = set()
-        self.messages: dict[str, Callable[[dict[str, Any]], Any]] = {
-            self.CONNECT: self.handle_connect,
-            self.SUBSCRIBE: self.handle_subscribe,
-            self.UNSUBSCRIBE: self.handle_unsubscribe,
-        }
+        self.messages: dict[str, Callable[[dict[str, Any]], Any]] = self._own_messages()
 
     def register_handler(self, handler: MessageHandler) -> None:
         """Names who does the work."""
@@ -73,6 +69,11 @@ class DefaultMessageDispatcher:
     def is_connected(self) -> bool:
         """Whether the client has said who it is."""
         return self.subscriber_id is not None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether ``messages`` is as this class makes it."""
+        return self.messages == self._own_messages()
 
     def validate_message(self, msg: Any) -> tuple[bool, str | None]:
         """Whether a message can be dispatched, and if not, what the client is told.
@@ -98,28 +99,46 @@ class DefaultMessageDispatcher:
     def handle_connect(self, msg: dict[str, Any]) -> Any:
         """The client says who it is; the first time counts."""
         handler = self._registered()
-        subscriber_id = text_of(msg["subscriber_id"])
         if self.is_connected:
+            subscriber_id = text_of(msg["subscriber_id"])
             if msg.get("id") is not None and subscriber_id != self.subscriber_id:
                 raise RequestError(errors.ALREADY_CONNECTED)
             log.info("%r stays connected: its second connect is ignored", self.subscriber_id)
             return DONE
-        self.subscriber_id = subscriber_id
+        self.note(msg)
         return awaitable(handler.handle_connect(msg, msg["subscriber_id"]))
 
     def handle_subscribe(self, msg: dict[str, Any]) -> Any:
         """The client wants to be in a channel."""
         handler = self._registered()
-        channel = text_of(msg["channel"])
-        if channel is not None:  # else the core says what is wrong with it
-            self.subscribed_to.add(channel)
+        self.note(msg)
         return awaitable(handler.handle_subscribe(msg))
 
     def handle_unsubscribe(self, msg: dict[str, Any]) -> Any:
         """The client does not want to be in a channel any more."""
         handler = self._registered()
-        self.subscribed_to.discard(text_of(msg["channel"]) or "")
+        self.note(msg)
         return awaitable(handler.handle_unsubscribe(msg))
+
+    def note(self, msg: Mapping[str, Any]) -> None:
+        """Writes down what a client asks for; what is wrong with it, the core says."""
+        type_ = msg.get("type")
+        if type_ == self.CONNECT:
+            if self.subscriber_id is None:
+                self.subscriber_id = text_of(msg.get("subscriber_id"))
+            return
+        channel = text_of(msg.get("channel"))
+        if channel is not None and type_ == self.SUBSCRIBE:
+            self.subscribed_to.add(channel)
+        elif channel is not None and type_ == self.UNSUBSCRIBE:
+            self.subscribed_to.discard(channel)
+
+    def _own_messages(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            self.CONNECT: self.handle_connect,
+            self.SUBSCRIBE: self.handle_subscribe,
+            self.UNSUBSCRIBE: self.handle_unsubscribe,
+        }
 
     def _registered(self) -> Any:
         if self.handler is None:

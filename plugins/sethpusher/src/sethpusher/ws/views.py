@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from tornado.httputil import HTTPHeaders
 
@@ -46,13 +46,20 @@ class SethSocketHandler(SockJSConnection):  # type: ignore[misc]  # sockjs-torna
         connection: The core's side of it; None before ``on_open``.
     """
 
+    _one_by_one: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Sees whether something that the transport calls is a coroutine."""
+        super().__init_subclass__(**kwargs)
+        cls._one_by_one = any(inspect.iscoroutinefunction(getattr(cls, name)) for name in _CALLED)
+
     def __init__(self, session: Any) -> None:
         """Made for each client when its session begins."""
         super().__init__(session)
         self.dispatcher: Any = None
         self.connection: HandledConnection | None = None
         self._last: asyncio.Task[None] | None = None
-        if any(inspect.iscoroutinefunction(getattr(self, name)) for name in _CALLED):
+        if self._one_by_one:
             for name in _CALLED:
                 setattr(self, name, partial(self._in_order, getattr(self, name)))
 
