@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -10,6 +11,7 @@ import sys
 import threading
 import urllib.request
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 WAIT = 20.0
@@ -35,8 +37,9 @@ def main(command: str) -> None:
             while (envelope := json.loads(client.recv(WAIT)))["message"] != {"my": "data"}:
                 assert envelope["message"]["type"] == "subscribe", envelope
             server.send_signal(signal.SIGTERM)
-            for _ in client:
-                pass
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    client.recv(WAIT)
             assert client.close_code == 3001, client.close_code
         assert server.wait(WAIT) == 0
     finally:
