@@ -56,7 +56,7 @@ class MemoryBackend(Backend):
         self.lease = 0.0
         self._sink: Sink | None = None
         self._heard: set[Address] = set()
-        self._streams = Streams(bounds.history_total, clock)
+        self._streams = Streams(bounds.history_total, self._heard.__contains__, clock)
         self._results = Results(bounds.idempotency_window, clock=clock)
         self._presence = _Presence()
         self._counts = _Counts()
@@ -114,7 +114,7 @@ class MemoryBackend(Backend):
         return result
 
     def _sweep(self) -> None:
-        self._streams.forget_idle(self._heard.__contains__)
+        self._streams.forget_idle()
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     # ------------------------------------------------------------------------------------------------------ history

@@ -1,5 +1,9 @@
 """Histories in memory: bounded by count, age and bytes per channel, by bytes in all, and forgotten when idle.
 
+A channel takes memory from its first publication or subscriber on; asking for one that nobody knows leaves nothing
+behind. For that, streams that begin share an epoch, until one is forgotten that had publications: a channel without
+any stands at the same position however often it is dropped and begun again.
+
 Time is monotonic: a step of the wall clock neither empties a history nor keeps one alive.
 """
 
@@ -20,8 +24,8 @@ __all__ = ["Results", "Streams"]
 
 OVERHEAD: Final = 200
 """Bytes that a stored publication takes beside its payload."""
-UNPUBLISHED_AGE: Final = 600.0
-"""Seconds that a stream without any publication is remembered after its last use: a quiet channel keeps its epoch."""
+STREAM_OVERHEAD: Final = 1200
+"""Bytes that a channel takes beside its publications; counted while it has any."""
 LOOKED_AT: Final = 2000
 """Streams that one call of :meth:`Streams.forget_idle` looks at: looking at all of them would hold the loop."""
 
@@ -40,14 +44,14 @@ class _Stream:
 
     __slots__ = ("age", "bytes", "entries", "epoch", "max_bytes", "max_count", "top", "touched")
 
-    def __init__(self, now: float) -> None:
-        self.epoch = uuid4().hex[:12]
+    def __init__(self, epoch: str, now: float) -> None:
+        self.epoch = epoch
         self.top = 0
         self.entries: deque[_Entry] = deque()
         self.bytes = 0
         self.max_count = 0
         self.max_bytes = 0
-        self.age = UNPUBLISHED_AGE
+        self.age = 0.0
         self.touched = now
 
     def position(self) -> Position:
@@ -61,20 +65,25 @@ class Streams:
         bytes: What they take in all, overhead included.
     """
 
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, max_bytes: int, in_use: Callable[[Address], bool], clock: Callable[[], float] = monotonic
+    ) -> None:
         """Makes it empty.
 
         Args:
             max_bytes: What all of them may take; the channels that were published to longest ago lose first.
+            in_use: Whether somebody is subscribed to a channel, so that its stream may not be forgotten.
             clock: Seconds that only grow.
         """
         self.bytes = 0
         self._max_bytes = max_bytes
+        self._in_use = in_use
         self._clock = clock
-        self._streams: dict[Address, _Stream] = {}
+        self._newborn = _new_epoch()
+        # Who was looked at longest ago comes first.
+        self._streams: OrderedDict[Address, _Stream] = OrderedDict()
         # Those that hold something; who was published to longest ago comes first.
         self._filled: OrderedDict[Address, _Stream] = OrderedDict()
-        self._rota: deque[Address] = deque()
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -89,12 +98,16 @@ class Streams:
         stream.top += 1
         stream.entries.append(_Entry(stream.top, now, outgoing.payload))
         self._grow(stream, len(outgoing.payload) + OVERHEAD)
+        if outgoing.address not in self._filled:
+            self.bytes += STREAM_OVERHEAD
         self._filled[outgoing.address] = stream
         self._filled.move_to_end(outgoing.address)
         self._trim(outgoing.address, stream, now)
         while self.bytes > self._max_bytes:
             address, oldest = next(iter(self._filled.items()))
             self._drop_first(address, oldest)
+            if not oldest.entries and not self._in_use(address):
+                self._forget(address)
         return stream.position()
 
     def position(self, address: Address) -> Position:
@@ -103,9 +116,11 @@ class Streams:
 
     def read(self, address: Address, since: Position | None, limit: int, reverse: bool) -> HistoryPage:
         """See :meth:`SupportsHistory.read`."""
-        now = self._clock()
-        stream = self._open(address, now)
-        self._trim(address, stream, now)
+        stream = self._streams.get(address)
+        if stream is None:
+            nothing = Position(self._newborn, 0)
+            return HistoryPage(nothing, (), since is None or since == nothing)
+        self._trim(address, stream, self._clock())
         entries = stream.entries
         first = entries[0].offset if entries else stream.top + 1
         if since is None:
@@ -129,30 +144,34 @@ class Streams:
     def touch(self, address: Address) -> None:
         """Notes that a channel has been in use until now: it is not idle before its ``history_age`` is over."""
         stream = self._streams.get(address)
-        if stream is not None:
-            stream.touched = self._clock()
+        if stream is None:
+            return
+        stream.touched = self._clock()
+        if not stream.top:
+            self._forget(address)
 
-    def forget_idle(self, in_use: Callable[[Address], bool]) -> None:
+    def forget_idle(self) -> None:
         """Drops what is too old, and the streams of which nothing is left and that nobody uses.
 
         Each call looks at the next LOOKED_AT of them.
         """
         now = self._clock()
-        for _ in range(min(LOOKED_AT, len(self._rota))):
-            address = self._rota.popleft()
-            stream = self._streams[address]
+        for _ in range(min(LOOKED_AT, len(self._streams))):
+            address, stream = next(iter(self._streams.items()))
+            self._streams.move_to_end(address)
             self._trim(address, stream, now)
-            if not stream.entries and now - stream.touched > stream.age and not in_use(address):
-                del self._streams[address]
-            else:
-                self._rota.append(address)
+            if not stream.entries and now - stream.touched > stream.age and not self._in_use(address):
+                self._forget(address)
 
     def _open(self, address: Address, now: float) -> _Stream:
         stream = self._streams.get(address)
         if stream is None:
-            stream = self._streams[address] = _Stream(now)
-            self._rota.append(address)
+            stream = self._streams[address] = _Stream(self._newborn, now)
         return stream
+
+    def _forget(self, address: Address) -> None:
+        if self._streams.pop(address).top:
+            self._newborn = _new_epoch()  # else it could be begun anew with an epoch that it has had
 
     def _trim(self, address: Address, stream: _Stream, now: float) -> None:
         entries = stream.entries
@@ -166,10 +185,15 @@ class Streams:
         self._grow(stream, -len(stream.entries.popleft().payload) - OVERHEAD)
         if not stream.entries:
             del self._filled[address]
+            self.bytes -= STREAM_OVERHEAD
 
     def _grow(self, stream: _Stream, change: int) -> None:
         stream.bytes += change
         self.bytes += change
+
+
+def _new_epoch() -> str:
+    return uuid4().hex[:12]
 
 
 class Results:

@@ -118,7 +118,14 @@ class SethPusher(Program):
         # Should the tests be killed, it goes with them.
         leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         super().__init__(
-            *leash, sys.executable, "-m", "sethpusher_core", f"--port={port}", *flags, speaks_on_stderr=True
+            *leash,
+            sys.executable,
+            "-m",
+            "sethpusher_core",
+            "--no-plugins",
+            f"--port={port}",
+            *flags,
+            speaks_on_stderr=True,
         )
         self._log: list[str] = []
         try:

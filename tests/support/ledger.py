@@ -185,7 +185,7 @@ class LedgerBackend(MemoryBackend):
 
     def sweep(self) -> None:
         """Forgets what is idle, now."""
-        self._streams.forget_idle(self._heard.__contains__)
+        self._streams.forget_idle()
 
     async def _lag(self) -> None:
         for _ in range(next(self._lags)):

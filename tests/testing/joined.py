@@ -31,7 +31,7 @@ class Bus:
     def __init__(self, clock: Callable[[], float], lease: float = 3.0) -> None:
         self.clock = clock
         self.lease = lease
-        self.streams = Streams(2**28, clock)
+        self.streams = Streams(2**28, lambda address: any(address in node.heard for node in self.nodes), clock)
         self.results = Results(300.0, clock=clock)
         self.nodes: list[JoinedBackend] = []
         self.alive: dict[JoinedBackend, float] = {}

@@ -280,7 +280,8 @@ class OneEpochForEver(MemoryBackend):
 @fails("a_stream_in_use_is_not_forgotten", "bounded_by_age")
 class ForgetsWhatIsInUse(MemoryBackend):
     def _sweep(self) -> None:
-        self._streams.forget_idle(lambda address: False)
+        self._streams._in_use = lambda address: False
+        self._streams.forget_idle()
         self._sweeper = asyncio.get_running_loop().call_later(0.1, self._sweep)
 
 
@@ -289,6 +290,5 @@ class ForgetsWhatIsKept(MemoryBackend):
     def _sweep(self) -> None:
         for address in set(self._streams._streams) - self._heard:
             self._streams._streams.pop(address)
-            self._streams._rota.remove(address)
             self._streams._filled.pop(address, None)
         super()._sweep()
