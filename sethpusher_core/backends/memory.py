@@ -56,7 +56,7 @@ class MemoryBackend(Backend):
         self.lease = 0.0
         self._sink: Sink | None = None
         self._heard: set[Address] = set()
-        self._streams = Streams(bounds.history_total, self._heard.__contains__, clock)
+        self._streams = Streams(bounds.history_total, lambda address: address in self._heard, clock)
         self._results = Results(bounds.idempotency_window, clock=clock)
         self._presence = _Presence()
         self._counts = _Counts()

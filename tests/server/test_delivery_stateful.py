@@ -363,7 +363,9 @@ def test_no_gap_no_duplicate_no_reordering_or_the_plain_word() -> None:
 @pytest.mark.slow
 def test_no_gap_no_duplicate_no_reordering_or_the_plain_word_for_long() -> None:
     """``SETHPUSHER_DELIVERY_EXAMPLES`` says how long; the count of steps is printed (``pytest -s``)."""
-    examples = int(os.environ.get("SETHPUSHER_DELIVERY_EXAMPLES", "500"))
+    examples = int(os.environ.get("SETHPUSHER_DELIVERY_EXAMPLES", "100"))
     before = Delivery.steps
-    run_state_machine_as_test(Delivery, settings=settings(BOUNDS, max_examples=examples, stateful_step_count=60))
+    run_state_machine_as_test(
+        Delivery, settings=settings(BOUNDS, max_examples=examples, stateful_step_count=60, derandomize=True)
+    )
     print(f"{Delivery.steps - before} steps")

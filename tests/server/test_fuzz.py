@@ -27,7 +27,7 @@ from sethpusher_core.transports.sending import BROKEN_JSON, PAYLOAD_EXPECTED
 
 Serve = Callable[..., RunningServer]
 
-MANY = int(os.environ.get("SETHPUSHER_FUZZ_EXAMPLES", "1000"))
+MANY = int(os.environ.get("SETHPUSHER_FUZZ_EXAMPLES", "300"))
 FIXED = {"derandomize": True, "database": None}
 OPEN = ChannelRule("*", history=20, presence=True, publish="anyone")
 
@@ -38,7 +38,7 @@ BUDGETS = pytest.mark.parametrize(
     "budget",
     [
         pytest.param({"max_examples": 100, **FIXED}, id="fixed"),
-        pytest.param({"max_examples": MANY, "database": None}, id="long", marks=pytest.mark.slow),
+        pytest.param({"max_examples": MANY, **FIXED}, id="long", marks=pytest.mark.slow),
     ],
 )
 

@@ -195,8 +195,10 @@ STEPS = st.one_of(
 FIRST = st.lists(TRANSPORTS, min_size=2, max_size=4)
 STORIES = st.lists(STEPS, min_size=5, max_size=40)
 
-short = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-long = settings(short, max_examples=500)
+short = settings(
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+long = settings(short, max_examples=200)
 
 
 @pytest.fixture(params=[True, False], ids=["announced", "quiet"])

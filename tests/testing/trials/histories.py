@@ -289,6 +289,6 @@ class ForgetsWhatIsInUse(MemoryBackend):
 class ForgetsWhatIsKept(MemoryBackend):
     def _sweep(self) -> None:
         for address in set(self._streams._streams) - self._heard:
-            self._streams._streams.pop(address)
+            self._streams._forget(address)
             self._streams._filled.pop(address, None)
         super()._sweep()

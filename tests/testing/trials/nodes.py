@@ -191,7 +191,7 @@ class ReadsAgain(Trial):
 @fails("what_a_break_hid_can_be_read")
 class NewStreamsAfterABreak(Trial):
     def cut(self) -> None:
-        self.bus.streams = Streams(2**28, self.bus.clock)
+        self.bus.streams = Streams(2**28, self.heard.__contains__, self.bus.clock)
         super().cut()
 
 
@@ -218,7 +218,7 @@ class StreamsOfItsOwn(Trial):
             self.at: Any = None
 
     async def start(self, sink: Sink, node_id: str) -> None:
-        self.bus.own[self] = Streams(2**28, self.bus.clock)
+        self.bus.own[self] = Streams(2**28, self.heard.__contains__, self.bus.clock)
         await super().start(sink, node_id)
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[Accepted | BackendError]:
