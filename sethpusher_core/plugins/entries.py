@@ -136,6 +136,8 @@ class Entry:
         """Whether it authenticates or authorizes, or may do so, and cannot be used."""
         if not self.record.is_problem:
             return False
+        if any(hook in (self.record.error or "") for hook in _AUTH_HOOKS):  # misspelt: the error says what was meant
+            return True
         return bool(_AUTH_HOOKS.intersection(self.record.hooks)) if self.record.hooks else says_auth(self.candidate)
 
     def offers(self, backend: str) -> bool:

@@ -32,6 +32,8 @@ def broken(site):
         {"points": "team = p:Gate", "p": f"{SILENT}class Gate:\n    def authorize(self): pass"},
         # it was imported, and refused
         {"points": "team = p", "p": f"{HEAD}@hookimpl\ndef authenticate(credential): pass"},
+        # its hook is misspelt: the error says what was meant
+        {"points": "team = p", "p": f"{HEAD}@hookimpl\ndef authentciate(credentials): pass"},
         # it was not even imported
         {"points": "team = p", "p": "authorize = 1", "requires": ["sethpusher-core>=2"]},
     ],
