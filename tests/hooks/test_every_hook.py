@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -44,14 +45,14 @@ def test_is_none_without_an_implementation_or_a_method(hook):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_manual_says_when_and_what_happens_when_it_raises(hook):
-    text = getattr(hookspecs, hook).__doc__
-    assert re.search(r"^    (Cold|Warm|Hot)\b", text, re.MULTILINE)
+    text = inspect.getdoc(getattr(hookspecs, hook))
+    assert re.search(r"^(Cold|Warm|Hot)\b", text, re.MULTILINE)
     assert "raises" in text
     for argument in read_specs()[hook].arguments:
-        assert f"        {argument}: " in text
+        assert f"    {argument}: " in text
 
 
 def test_temperature_and_async_agree():
     for name, spec in read_specs().items():
-        text = getattr(hookspecs, name).__doc__
-        assert spec.may_wait == bool(re.search(r"^    Warm\b", text, re.MULTILINE)), name
+        text = inspect.getdoc(getattr(hookspecs, name))
+        assert spec.may_wait == bool(re.search(r"^Warm\b", text, re.MULTILINE)), name
