@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -123,10 +124,9 @@ class LeavesALine(MemoryBackend):
         await super().start(sink, node_id)
         self.ends = socket.socketpair()
         loop().add_reader(self.ends[0], print)
-
-    def __del__(self) -> None:
-        for end in getattr(self, "ends", ()):
-            end.close()
+        # Not __del__: the collector may come to the sockets first, and they complain of being left open.
+        for end in self.ends:
+            weakref.finalize(self, end.close)
 
 
 @fails("the_sink_is_left_alone_after_close")
