@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import weakref
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
