@@ -112,8 +112,12 @@ class History:
                 self._interest.join(local.address, member)
             if missed is None or position is None:
                 return Recovered(position, False, ())
-            envelopes = [_envelope(stored) for stored in missed if stored.position.offset <= position.offset]
-            return Recovered(position, True, tuple(envelopes))
+            envelopes = tuple(_envelope(stored) for stored in missed if stored.position.offset <= position.offset)
+            if sum(map(len, envelopes)) > member.outlet.free:
+                # It would be cut off by whatever comes next, and come back to ask for the same again.
+                log.info("%s cannot recover %s: it is too much to wait for one client", member.id, channel)
+                return Recovered(position, False, ())
+            return Recovered(position, True, envelopes)
         finally:
             self._interest.release(local.address)
 

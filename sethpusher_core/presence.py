@@ -32,6 +32,7 @@ class Presence:
         """
         self._rules = rules
         self._backend: SupportsPresence | None = None
+        self._infos: dict[tuple[str, str], bytes] = {}
         self._timer = Repeating(self._renew)
 
     def bind(self, backend: Backend | None) -> None:
@@ -48,12 +49,21 @@ class Presence:
     async def enter(self, connection: Connection, channel: str, info: bytes = b"") -> bool:
         """Notes a new member, or one whose subscriber_id has become known.
 
+        Args:
+            connection: The member.
+            channel: The channel.
+            info: JSON text that others may read; empty: what it said when it came in.
+
         Returns:
             Whether its coming is to be announced: always where no presence is kept, else for a person's first
             connection.
         """
         if self._backend is None or not self.is_kept(channel):
             return True
+        if info:
+            self._infos[connection.id, channel] = info
+        else:
+            info = self._infos.get((connection.id, channel), b"")
         try:
             return await self._backend.enter(Address.channel(channel), connection.id, connection.subscriber_id, info)
         except BackendError as error:
@@ -68,6 +78,7 @@ class Presence:
         """
         if self._backend is None or not self.is_kept(channel):
             return True
+        self._infos.pop((connection.id, channel), None)
         try:
             return await self._backend.leave(Address.channel(channel), connection.id)
         except BackendError as error:

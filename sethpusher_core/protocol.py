@@ -40,6 +40,8 @@ CONNECT: Final = "connect"
 SUBSCRIBE: Final = "subscribe"
 UNSUBSCRIBE: Final = "unsubscribe"
 
+_decode_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
 
 def text_of(value: Any) -> str | None:
     """An id or channel as text: text stays, an integer is read as its decimal text, anything else is None."""
@@ -59,9 +61,10 @@ class ClientMessage:
         answered: Whether the one reply has been sent.
     """
 
-    __slots__ = ("answered", "fields", "id")
+    __slots__ = ("_text", "answered", "fields", "id")
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
+    def __init__(self, fields: Mapping[str, Any], text: bytes = b"") -> None:
+        self._text = text
         self.fields = fields
         self.id = fields.get("id")
         self.answered = False
@@ -74,12 +77,13 @@ class ClientMessage:
             RequestError: It is not a JSON object (nothing is known of its id).
         """
         try:
-            fields = jsontext.decode(text.encode() if isinstance(text, str) else text)
+            text = text.encode() if isinstance(text, str) else text
+            fields = jsontext.decode(text)
         except ValueError:
             raise RequestError(errors.BAD_MESSAGE, "Message is not valid JSON.") from None
         if not isinstance(fields, dict):
             raise RequestError(errors.BAD_MESSAGE)
-        return cls(fields)
+        return cls(fields, text)
 
     def check(self) -> None:
         """Checks what any message must have.
@@ -107,6 +111,24 @@ class ClientMessage:
     def get(self, name: str, default: Any = None) -> Any:
         """A field as sent."""
         return self.fields.get(name, default)
+
+    def json_of(self, name: str) -> bytes:
+        """The JSON text of a field that is there, as the client wrote it."""
+        try:
+            return bytes(_decode_fields(self._text)[name])
+        except (msgspec.MsgspecError, KeyError):  # no text, or one with a lone surrogate
+            return jsontext.encode(self.fields[name])
+
+    def flag(self, name: str, default: bool) -> bool:
+        """An optional field that is true or false.
+
+        Raises:
+            RequestError: It is something else.
+        """
+        value = self.fields.get(name, default)
+        if not isinstance(value, bool):
+            raise RequestError(errors.BAD_FIELD, f"{name} must be true or false.")
+        return value
 
     def text(self, name: str, limit: int) -> str:
         """A required field that is an id or a channel.

@@ -66,6 +66,7 @@ class Publisher:
         self._waiting: list[tuple[Publication, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._keyed: dict[tuple[Address, str], asyncio.Future[Result]] = {}
         self._under_way = 0
         self._idle: asyncio.Event | None = None
 
@@ -80,9 +81,46 @@ class Publisher:
             For each publication what became of it. A RequestError says to its publisher why it was not sent; with
             ``UNAVAILABLE`` a retry may succeed.
         """
-        transform = self._hooks.transform
-        if transform is None and self._hooks.persist is None:
+        if self._hooks.transform is None and self._hooks.persist is None:
             return await self._send(publications)
+        if any(publication.idempotency_key is not None for publication in publications):
+            return await self._publish_once(publications)
+        return await self._publish_through_hooks(publications)
+
+    async def _publish_once(self, publications: Sequence[Publication]) -> list[Result]:
+        """Publishes where some carry an idempotency key: of those under way with one key, only the first goes on."""
+        loop = asyncio.get_running_loop()
+        results: list[asyncio.Future[Result]] = []
+        firsts: list[tuple[Publication, asyncio.Future[Result]]] = []
+        for publication in publications:
+            key = publication.idempotency_key
+            future = None if key is None else self._keyed.get((publication.address, key))
+            if future is None:
+                future = loop.create_future()
+                firsts.append((publication, future))
+                if key is not None:
+                    self._keyed[publication.address, key] = future
+            results.append(future)
+        if firsts:  # in a task: a publisher that goes away must not leave the others waiting
+            task = loop.create_task(self._publish_firsts(firsts))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return [await asyncio.shield(future) for future in results]
+
+    async def _publish_firsts(self, firsts: list[tuple[Publication, asyncio.Future[Result]]]) -> None:
+        results: Sequence[Result] = [RequestError(errors.UNAVAILABLE)] * len(firsts)
+        try:
+            results = await self._publish_through_hooks([publication for publication, _ in firsts])
+        except Exception:
+            log.exception("publishing failed for %d publications", len(firsts))
+        finally:
+            for (publication, future), result in zip(firsts, results, strict=True):
+                if publication.idempotency_key is not None:
+                    del self._keyed[publication.address, publication.idempotency_key]
+                _resolve(future, result)
+
+    async def _publish_through_hooks(self, publications: Sequence[Publication]) -> list[Result]:
+        transform = self._hooks.transform
         results: list[Result | None] = [None] * len(publications)
         accepted: list[Publication] = []
         places: list[int] = []

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from tornado.web import Application
 
-from . import jsontext
+from . import errors, jsontext
 from .access import Access
 from .accesslog import log_request
 from .addresses import CHANNEL, Address
@@ -20,6 +20,7 @@ from .api.base import NotFoundHandler
 from .api.hygiene import NoServerHeader
 from .api.routes import api_routes, plugin_routes
 from .backends.base import Backend, Position
+from .backends.capabilities import HISTORY
 from .backends.choice import choose_backend, closed, started
 from .backends.memory import MemoryBounds
 from .builtins import with_builtins
@@ -301,8 +302,14 @@ class PushServer:
     def publication(
         self, address: Address, data: bytes, sender: bytes, idempotency_key: str | None = None, skip: str = ""
     ) -> Publication:
-        """A publication with an id of its own, for :meth:`publish_many`."""
+        """A publication with an id of its own, for :meth:`publish_many`.
+
+        Raises:
+            RequestError: It has an idempotency key, and the backend remembers none.
+        """
         if idempotency_key is not None:
+            if self._backend is not None and HISTORY not in self._backend.capabilities:
+                raise RequestError(errors.UNSUPPORTED, "This server's backend remembers no idempotency keys.")
             id = derived_id(idempotency_key, address)
         else:
             self._last_publication += 1

@@ -50,13 +50,25 @@ class PublicHandler(RequestHandler):
         self.set_status(status)
         self.write(msgspec.json.encode(fields) + b"\n")
 
+    def text(self, name: str) -> str | None:
+        """The last value of a query argument, to the last character (Tornado would strip it); None where there is none.
+
+        Raises:
+            RequestError: It is not UTF-8.
+        """
+        values = self.request.query_arguments.get(name)
+        try:
+            return values[-1].decode() if values else None
+        except UnicodeDecodeError:
+            raise RequestError(errors.BAD_FIELD, f"{name} must be UTF-8.") from None
+
     def number(self, name: str, default: int) -> int:
         """A query argument that is a whole number, not negative.
 
         Raises:
             RequestError: It is something else.
         """
-        text = self.get_query_argument(name, None)
+        text = self.text(name)
         if text is None:
             return default
         if not (text.isascii() and text.isdigit() and len(text) <= 18):

@@ -27,7 +27,7 @@ class ChannelsHandler(ApiHandler):
         """Arguments: ``prefix``, ``after`` (a name: the ``next`` of the page before), ``limit``."""
         await self.authorize("inspect", SERVER)
         limit = min(self.number("limit", 100), MAX_PAGE)
-        prefix, after = self.get_query_argument("prefix", ""), self.get_query_argument("after", "")
+        prefix, after = self.text("prefix") or "", self.text("after") or ""
         page = await self.server.census.occupied(CHANNEL, prefix, after, limit)
         channels = [{"channel": found.address.name, "subscribers": found.count} for found in page]
         following = page[-1].address.name if limit and len(page) == limit else None
@@ -70,13 +70,13 @@ class HistoryHandler(ApiHandler):
         self.answer({**answer, "whole": page.whole, "publications": publications})
 
     def _since(self) -> Position | None:
-        epoch = self.get_query_argument("epoch", None)
-        if (epoch is None) != (self.get_query_argument("offset", None) is None):
+        epoch = self.text("epoch")
+        if (epoch is None) != (self.text("offset") is None):
             raise RequestError(errors.BAD_FIELD, "epoch and offset go together.")
         return None if epoch is None else Position(epoch, self.number("offset", 0))
 
     def _reverse(self) -> bool:
-        value = self.get_query_argument("reverse", "false")
+        value = self.text("reverse") or "false"
         if value not in ("true", "false"):
             raise RequestError(errors.BAD_FIELD, "reverse must be true or false.")
         return value == "true"

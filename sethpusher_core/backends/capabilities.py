@@ -73,7 +73,7 @@ class SupportsHistory(Protocol):
     A publication to an address with ``history`` gets the next offset of its stream; that, its place in the stream and
     the announcement to all sinks happen together. Bounds are those of the last publication: count, age and bytes; what
     is beyond them is never read back. A stream of which nothing is kept may be forgotten when nobody subscribes to it
-    and it has been idle for its ``history_age``; then its epoch changes.
+    and it has been idle for its ``history_age``, or sooner where memory is short; then its epoch changes.
 
     A publication with an idempotency key, repeated to the same address within the backend's window, gives the first
     result again, marked ``repeated``, and does nothing else, also when the two race.

@@ -55,10 +55,10 @@ class ClientMessages:
         await server.access.authorize(connection.identity, "publish", address, by_client=True)
         published = await server.publish_one(
             address,
-            jsontext.encode(body),
+            message.json_of("message"),
             jsontext.encode(sender_id),
             idempotency_key=_key(message, sender_id),
-            skip=connection.id if message.get("echo") is False else "",
+            skip="" if message.flag("echo", True) else connection.id,
         )
         return {"channel": channel, "publication_id": published.id, **protocol.position_fields(published.position)}
 
@@ -83,7 +83,7 @@ class ClientMessages:
             channel,
             since=protocol.position_of(message, "since"),
             limit=message.count("limit", 100),
-            reverse=message.get("reverse") is True,
+            reverse=message.flag("reverse", False),
         )
         return {"channel": channel, **protocol.history_fields(page)}
 
@@ -95,4 +95,4 @@ def _key(message: ClientMessage, sender_id: str | None) -> str | None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= 255:
         raise RequestError(errors.BAD_FIELD, "idempotency_key must be a text of 1 to 255 characters.")
-    return f"{sender_id or ''}\0{key}"
+    return jsontext.encode([sender_id, key]).decode()

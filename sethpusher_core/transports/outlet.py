@@ -154,6 +154,11 @@ class Outlet(ABC):
     # ------------------------------------------------------------------------------------------------- the backlog
 
     @property
+    def free(self) -> int:
+        """How many bytes may still be queued before the client counts as too slow."""
+        return max(0, self._budget.limit - self.backlog_bytes)
+
+    @property
     def waiting(self) -> int:
         """Number of frames in the backlog."""
         return len(self._backlog) if self._backlog else 0

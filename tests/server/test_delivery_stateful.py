@@ -296,7 +296,7 @@ class Delivery(RuleBasedStateMachine):
         kind = KINDS[who]
         client = self.server.client(kind) if kind == "xhr" else self.server.client(kind, receive_buffer=BUFFER)
         connection = self.server.call(lambda: list(self.push.connections.values())[-1])
-        person = Follower(client, connection, self.push.rules, self.ledger, self.clock, self.memories[who])
+        person = Follower(client, connection, self.push.rules, self.ledger, self.clock, self.memories[who], LIMIT)
         person.settled_at = self.ledger.bytes
         self.people[who] = person
         return person

@@ -59,6 +59,7 @@ class Follower:
         client: Its end of the line.
         connection: The server's end.
         memory: What its person knows.
+        limit: The setting ``outbound_limit``.
         ended: How the server closed it.
         sent: How many messages it has sent.
         recovered: How often it has asked to recover since it was last settled.
@@ -71,6 +72,7 @@ class Follower:
     ledger: Ledger
     clock: Clock
     memory: Memory
+    limit: int
     ended: int | None = None
     sent: int = 0
     recovered: int = 0
@@ -251,7 +253,8 @@ class Follower:
         position = Position(ack["epoch"], ack["offset"])
         if not ack["recovered"]:
             assert ack["publications"] == []
-            assert not self._was_there(channel, rule, request, position), f"{channel}: all after {since} was there"
+            was_there = self._was_there(channel, rule, request, position)
+            assert not was_there or self._too_much(channel, since), f"{channel}: all after {since} was there"
             self._begin(channel, position)
             return
         assert since.epoch == position.epoch, f"{channel}: there is no way from {since} to {position}"
@@ -268,6 +271,11 @@ class Follower:
         assert request.since is not None
         top = self.ledger.top(channel, position)
         return self.ledger.whole(channel, request.since, top, rule.history_age, self.clock.now)
+
+    def _too_much(self, channel: str, since: Position) -> bool:
+        """Whether it may have been more than could wait for the client, beside what waited already."""
+        missed = sum(entry.size for entry in self.ledger.between(channel, since, self.ledger.top(channel, since)))
+        return missed + self.ledger.bytes - self.settled_at > self.limit // (1 + self.recovered)
 
     # ------------------------------------------------------------------------------------------------------- the end
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
@@ -158,7 +159,7 @@ class RunningServer:
         return self._accepted(f"/api/users/{subscriber_id}/", message)
 
     def _accepted(self, path: str, message: object) -> Answer:
-        answer = self.http.post(path, message)
+        answer = self.http.post(path, message if isinstance(message, bytes) else json.dumps(message).encode())
         assert answer.status == 200, answer
         return answer
 
