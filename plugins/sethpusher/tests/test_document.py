@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 import pytest
-from document import CLASSES, FUNCTIONS, Class, Parameter
+from seth_document import CLASSES, FUNCTIONS, Class, Parameter
 
 
 def resolve(name: str) -> Any:

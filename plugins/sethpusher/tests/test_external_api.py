@@ -168,6 +168,15 @@ def test_an_api_that_is_not_there(serve: Serve, logs: Any) -> None:
     logs.expect("could not be posted to http://127.0.0.1:1/: ConnectionRefusedError", level=40)
 
 
+def test_what_has_no_form_in_json_is_a_loss(serve: Serve, api: Api, logs: Any) -> None:
+    class Policy(ExternalApiPersistencePolicy):
+        api_url = api.url
+
+    answer = serve(application(Policy())).http.post("/api/channels/news/", b"1e400")
+    assert answer.status == 200
+    logs.expect("could not be posted to the API: ValueError", level=40)
+
+
 def test_a_bound_for_what_waits(serve: Serve, api: Api, logs: Any) -> None:
     class Policy(ExternalApiPersistencePolicy):
         api_url = api.url

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import PATIENCE, Program
+from seth_processes import PATIENCE, Program
 from sethpusher.api.urls import get_api_handlers
 from sethpusher.applications import DefaultSethApplication, SethPusherInMemoryApplication
 from sethpusher.default_server import AppRunner

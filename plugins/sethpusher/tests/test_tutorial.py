@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from document import TEXT, commands, json_messages, program
 from plugins_ux.sites import Site
-from processes import PATIENCE, Program
+from seth_document import TEXT, commands, json_messages, program
+from seth_fakes import BACKEND
+from seth_processes import PATIENCE, Program
 from support.clients import SockJS
-from test_redis import BACKEND
 
 NAMES = {"<unique_user_id>": "alice", "<channel_name>": "news", "<subscriber_id>": "alice", "<author_id>": "shop"}
 

@@ -92,8 +92,7 @@ class ExternalApiPersistencePolicy(DefaultPersistencePolicy):
         if len(posts) >= self.max_waiting:
             self._note_loss(f"more than {self.max_waiting} messages wait for it")
             return DONE
-        body = jsontext.encode({"message": data, **kwargs})
-        post = asyncio.get_running_loop().create_task(self._post(body, kwargs))
+        post = asyncio.get_running_loop().create_task(self._post(data, kwargs))
         posts.add(post)
         post.add_done_callback(posts.discard)
         return DONE
@@ -120,9 +119,10 @@ class ExternalApiPersistencePolicy(DefaultPersistencePolicy):
         posts: set[asyncio.Task[None]] = self.__dict__.setdefault("_under_way", set())
         return posts
 
-    async def _post(self, body: bytes, target: dict[str, Any]) -> None:
+    async def _post(self, data: Any, target: dict[str, Any]) -> None:
         url = ""
         try:
+            body = jsontext.encode({"message": data, **target})
             url = await settled(self.get_api_url(**target))
             if not url:
                 return

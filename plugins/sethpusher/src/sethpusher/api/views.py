@@ -56,7 +56,7 @@ class SethHandler(ApiHandler):
 
         Returns:
             Something that may be awaited: then it is decided. An override that calls this and forgets to await it lets
-            nobody pass all the same: the method runs only when it is decided.
+            nobody pass all the same: the method runs only when it is decided. One that does not call this asks nobody.
         """
         asking = Begun(super().prepare())
         name = (self.request.method or "").lower()
@@ -115,6 +115,7 @@ class _PublishHandler(SethHandler, PublishHandler):
             raise RequestError(errors.UNSUPPORTED, "Idempotency keys are not possible here.")
         try:
             message = jsontext.decode(self.request.body)
+            jsontext.encode(message)  # 1e400 is JSON, but no value that could be sent
         except ValueError:
             raise RequestError(errors.BAD_MESSAGE, NOT_JSON) from None
         if in_channel:
