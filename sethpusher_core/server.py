@@ -124,6 +124,7 @@ class PushServer:
             registry,
             timeout=self.settings.hook_timeout,
             order=order,
+            trace=self.settings.trace_plugins,
         )
         self.connections: dict[str, Connection] = {}
         self._orders = Orders(self.connections, lambda address: self.hub.get(address))

@@ -93,12 +93,20 @@ class Hooks:
     startup: RunAll[PushServer] | None
     shutdown: RunReverse[PushServer] | None
 
-    def __init__(self, registry: PluginRegistry, timeout: float | None, order: Sequence[str], log: FailureLog) -> None:
+    def __init__(
+        self,
+        registry: PluginRegistry,
+        timeout: float | None,
+        order: Sequence[str],
+        log: FailureLog,
+        *,
+        trace: bool = False,
+    ) -> None:
         kinds = _kinds(timeout, log)
         self._registry = registry
         self._chains: dict[str, HookChain] = {}
         for hook in registry.specs:
-            steps = registry.steps(hook, order, _PASSING.get(hook, ()))
+            steps = registry.steps(hook, order, _PASSING.get(hook, ()), trace=trace)
             if steps:
                 self._chains[hook] = kinds[hook](steps)
             if hook not in _COLD:
@@ -112,6 +120,7 @@ class Hooks:
         timeout: float | None = None,
         order: Sequence[str] = (),
         clock: Callable[[], float] = monotonic,
+        trace: bool = False,
     ) -> Hooks:
         """Compiles all hooks.
 
@@ -121,15 +130,16 @@ class Hooks:
             order: Names of plugins, first to last; see :meth:`PluginRegistry.steps`. Without it, plugin objects run in
                 the order in which they are given, those of a registry alphabetically.
             clock: Seconds that only grow, for the throttle of the log.
+            trace: Whether each call leaves a line in the log (setting ``trace_plugins``).
 
         Raises:
             PluginError: A plugin object is refused.
         """
         if isinstance(plugins, PluginRegistry):
-            return cls(plugins, timeout, order, FailureLog(clock))
+            return cls(plugins, timeout, order, FailureLog(clock), trace=trace)
         registry = PluginRegistry.of(plugins)
         order = order or [plugin.name for plugin in registry.plugins]
-        return cls(registry, timeout, order, FailureLog(clock))
+        return cls(registry, timeout, order, FailureLog(clock), trace=trace)
 
     def register_backends(self) -> Offers[BackendOffer]:
         """The backends on offer. A plugin is asked once in its life, mostly while it is loaded."""

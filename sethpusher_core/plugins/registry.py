@@ -20,6 +20,7 @@ from .inspection import Spec, implemented, is_function, read_specs
 from .names import normal
 from .offers import BackendOffer, offered_backends
 from .steps import Step, positional
+from .trace import traced
 
 __all__ = ["PluginRegistry", "Registered", "name_of"]
 
@@ -127,7 +128,12 @@ class PluginRegistry:
         self._drop(normal(name))
 
     def steps(
-        self, hook: str, order: Sequence[str] = (), passing: tuple[type[Exception], ...] = ()
+        self,
+        hook: str,
+        order: Sequence[str] = (),
+        passing: tuple[type[Exception], ...] = (),
+        *,
+        trace: bool = False,
     ) -> tuple[Step, ...]:
         """The implementations of a hook, compiled, in the order in which they run.
 
@@ -139,6 +145,7 @@ class PluginRegistry:
             hook: The hook's name.
             order: Names of plugins.
             passing: Exceptions that pass unchanged.
+            trace: Whether each call leaves a line in the log; see :mod:`.trace`.
         """
         places = {normal(name): place for place, name in enumerate(order)}
         caller = getattr(self._manager.hook, hook)
@@ -146,6 +153,8 @@ class PluginRegistry:
         for implementation in caller.get_hookimpls():
             registered = self._registered[implementation.plugin_name]
             function = positional(implementation.function, self.specs[hook].arguments)
+            if trace:
+                function = traced(registered.name, self.specs[hook], function)
             steps.append((_rank(registered, implementation, places), Step(registered.name, hook, function, passing)))
         return tuple(step for _, step in sorted(steps, key=lambda ranked: ranked[0]))
 

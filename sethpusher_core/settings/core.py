@@ -42,6 +42,9 @@ class CoreSettings:
     no_plugin: tuple[str, ...] = setting((), help="Plugins to leave out; may be repeated.")
     no_plugins: bool = setting(False, help="Load no plugin at all.")
     strict_plugins: bool = setting(False, help="Refuse to start when any installed plugin has a problem.")
+    trace_plugins: bool = setting(
+        False, help="Log each call of a plugin's hook: hook, plugin, microseconds, outcome; for development."
+    )
     anonymous: Literal["none", "connect", "all"] = setting(
         "none",
         help="What callers without credentials may do where an authenticator is active: nothing, connect and subscribe "

@@ -164,6 +164,14 @@ def test_the_help_has_all_their_settings_and_the_list_all_of_them(install):
     assert [name for name in listed if f"--no-plugin={name}" not in environment.left_out] == NAMES
 
 
+def test_its_calls_can_be_watched(install):
+    environment = install("whoami")
+    with environment.serve("--trace-plugins") as server:
+        server.client("ada").request({"type": "whoami"})
+    assert re.search(r"INFO +sethpusher\.trace: dispatch whoami [0-9]+ us: Handled\n", server.text)
+    assert re.search(r"INFO +sethpusher\.trace: dispatch seed_messages [0-9]+ us: Handled\n", server.text)
+
+
 def test_switched_off_it_is_gone_and_its_settings_are_let_pass(install):
     environment = install("auth_basic", "whoami")
     words = ["--no-plugin=auth-basic", "--no-plugin=sethpusher-example-whoami", environment.configured(USERS)]
