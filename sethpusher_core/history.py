@@ -6,6 +6,7 @@ two meet without a gap or an overlap because nothing runs between the last look 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -30,6 +31,8 @@ MAX_PAGE: Final = 1000
 """Publications that one answer holds at the most."""
 TRIES: Final = 5
 """How often the history is read again because something was published meanwhile."""
+PAUSES: Final = (0.0, 0.002, 0.01, 0.05, 0.2, 0.8)
+"""Seconds between looks at whether this node has heard what a client has seen at another one."""
 
 
 class Recovered(NamedTuple):
@@ -139,9 +142,27 @@ async def _read_up_to_now(backend: SupportsHistory, local: Local, since: Positio
         here = local.position
         if not page.whole or len(missed) > limit or here is None or here.epoch != page.top.epoch:
             return None
-        if page.top.offset >= here.offset:
+        if here.offset < since.offset:
+            if not await _heard_up_to(local, since):
+                return None
+        elif page.top.offset >= here.offset:
             return missed
     return None
+
+
+async def _heard_up_to(local: Local, since: Position) -> bool:
+    """Waits, though not for long, until this node has been handed what the client has seen at another one.
+
+    A member that joined before that would be sent again what it has.
+    """
+    for pause in PAUSES:
+        await asyncio.sleep(pause)
+        here = local.position
+        if here is None or here.epoch != since.epoch:
+            return False
+        if here.offset >= since.offset:
+            return True
+    return False
 
 
 def _envelope(stored: Stored) -> bytes:

@@ -361,11 +361,14 @@ def test_no_gap_no_duplicate_no_reordering_or_the_plain_word() -> None:
 
 
 @pytest.mark.slow
-def test_no_gap_no_duplicate_no_reordering_or_the_plain_word_for_long() -> None:
-    """``SETHPUSHER_DELIVERY_EXAMPLES`` says how long; the count of steps is printed (``pytest -s``)."""
-    examples = int(os.environ.get("SETHPUSHER_DELIVERY_EXAMPLES", "100"))
+@pytest.mark.parametrize("machine", [Delivery, Racing])
+def test_no_gap_no_duplicate_no_reordering_or_the_plain_word_for_long(machine: type[Delivery]) -> None:
+    """``SETHPUSHER_DELIVERY_EXAMPLES`` says how long; the count of steps is printed (``pytest -s``).
+
+    With the variable, the examples are others each time.
+    """
+    examples = os.environ.get("SETHPUSHER_DELIVERY_EXAMPLES", "")
     before = Delivery.steps
-    run_state_machine_as_test(
-        Delivery, settings=settings(BOUNDS, max_examples=examples, stateful_step_count=60, derandomize=True)
-    )
-    print(f"{Delivery.steps - before} steps")
+    bounds = settings(BOUNDS, max_examples=int(examples or 100), stateful_step_count=60, database=None)
+    run_state_machine_as_test(machine, settings=settings(bounds, derandomize=not examples))
+    print(f"{machine.__name__}: {Delivery.steps - before} steps")

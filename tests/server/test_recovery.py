@@ -14,7 +14,11 @@ from support.clients import Client
 from support.ledger import Ledgered
 from support.server import RunningServer
 
-from sethpusher_core import errors, hub
+from sethpusher_core import errors, history, hub
+from sethpusher_core.addresses import Address
+from sethpusher_core.backends.base import Position, Sink
+from sethpusher_core.backends.memory import MemoryBackend
+from sethpusher_core.hookspecs import hookimpl
 from sethpusher_core.server import PushServer
 from sethpusher_core.settings.core import CoreSettings
 from sethpusher_core.settings.rules import ChannelRule
@@ -235,6 +239,74 @@ def test_too_much_for_one_client_is_not_recovered(serve: Serve) -> None:
     published(server, "y" * 3000)
     ack = subscribe(server.bare(), recover=position(first))
     assert (ack["recovered"], ack["publications"], ack["offset"]) == (False, [], 5)
+
+
+class Late(MemoryBackend):
+    """Hands over what it has taken only when :meth:`hand_over` is called, as a bus hands over later to one node."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[tuple[Address, bytes, Position | None]] = []
+
+    async def start(self, sink: Sink, node_id: str) -> None:
+        self._hub = sink
+        await super().start(self, node_id)
+
+    def deliver(self, address: Address, payload: bytes, position: Position | None = None) -> None:
+        self._kept.append((address, payload, position))
+
+    def hand_over(self) -> None:
+        kept, self._kept = self._kept, []
+        for address, payload, position in kept:
+            self._hub.deliver(address, payload, position)
+
+
+class LatePlugin:
+    name = "late"
+
+    def __init__(self) -> None:
+        self.backend = Late()
+
+    @hookimpl
+    def register_backends(self, register: Any) -> None:
+        register("late", lambda settings: self.backend)
+
+
+@pytest.fixture
+def late(serve: Serve) -> tuple[RunningServer, Late]:
+    plugin = LatePlugin()
+    return serve(PushServer(CoreSettings(channels=(KEPT,), message_rate=0), plugins=[plugin])), plugin.backend
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_who_has_seen_more_than_this_node_has_heard_gets_nothing_twice(
+    late: tuple[RunningServer, Late], after: int
+) -> None:
+    """Found by test_delivery_stateful.py: a client that comes from a node which is ahead was sent the same again."""
+    server, backend = late
+    server.bare().subscribe("news")
+    _, second, *missed = published(server, *range(2 + after))
+    client = server.bare()
+    client.send({"type": "subscribe", "channel": "news", "id": 1, "recover": position(second)})
+    server.wait_until(lambda: server.push.interest._wishes[Address.channel("news")].wanted == 2, "it is being let in")
+    server.call(backend.hand_over)
+    ack = client.next()
+    assert (ack["recovered"], ack["publications"], ack["offset"]) == (True, missed, 2 + after)
+    [last] = published(server, "last")
+    server.call(backend.hand_over)
+    assert client.take() == [last]
+
+
+def test_a_node_that_stays_behind_says_so(late: tuple[RunningServer, Late]) -> None:
+    server, backend = late
+    server.bare().subscribe("news")
+    [*_, last] = published(server, "a", "b")
+    client = server.bare()
+    with patch.object(history, "PAUSES", (0.0,)):
+        ack = subscribe(client, recover=position(last))
+    assert (ack["recovered"], ack["publications"], ack["offset"]) == (False, [], 0)
+    server.call(backend.hand_over)
+    assert [envelope["message"] for envelope in client.take()] == ["a", "b"]
 
 
 # ---------------------------------------------------------------------------------------------------- what is refused

@@ -34,8 +34,8 @@ class _Request:
     type: str
     channel: str
     since: Position | None
-    taken: int
-    """How much the channel's ledger held."""
+    handed: int
+    """How much of the channel's ledger the node had been handed."""
     now: float
 
 
@@ -95,8 +95,7 @@ class Follower:
             self.recovered += 1
         if fields.get("echo") is False:
             self._silent.append(fields["message"])
-        taken = len(self.ledger.of(channel))
-        self._requests[id] = _Request(type, channel, since, taken, self.clock.now)
+        self._requests[id] = _Request(type, channel, since, self.ledger.handed(channel), self.clock.now)
         return json.dumps({"type": type, "channel": channel, "id": id, **fields})
 
     def send(self, type: str, channel: str = "", since: Position | None = None, **fields: Any) -> None:
@@ -195,9 +194,9 @@ class Follower:
         self._missing[channel] += len(lost)
         return not lost
 
-    def _rest(self, channel: str, seat: _Seat, taken: int | None = None) -> list[Entry]:
-        """What has not come of all that the ledger holds (or held, when it was that long)."""
-        entries = self.ledger.of(channel)[:taken]
+    def _rest(self, channel: str, seat: _Seat, handed: int | None = None) -> list[Entry]:
+        """What has not come of all that the ledger holds, or of so much of it."""
+        entries = self.ledger.of(channel)[:handed]
         if seat.at is None:
             return entries[max(seat.index, seat.sure) :]
         here = seat.at
@@ -212,7 +211,7 @@ class Follower:
     def _answered(self, request: _Request, ack: dict[str, Any]) -> None:
         channel, seat = request.channel, self._seats.get(request.channel)
         if request.type == "unsubscribe" and seat is not None:
-            self._account(channel, self._rest(channel, seat, request.taken), "before leaving")
+            self._account(channel, self._rest(channel, seat, request.handed), "before leaving")
             del self._seats[channel]
         elif request.type == "publish":
             assert ack["publication_id"]
@@ -224,7 +223,7 @@ class Follower:
             elif "epoch" in ack:
                 self._begin(channel, Position(ack["epoch"], ack["offset"]))
             else:
-                self._seats[channel] = _Seat(None, request.taken, len(self.ledger.of(channel)))
+                self._seats[channel] = _Seat(None, request.handed, len(self.ledger.of(channel)))
 
     def _begin(self, channel: str, position: Position) -> None:
         self._seats[channel] = _Seat(position, 0, len(self.ledger.of(channel)))
@@ -248,7 +247,7 @@ class Follower:
             assert (ack["recovered"], ack["publications"]) == (False, [])
             seat = self._seats.get(channel)
             if seat is None:
-                self._seats[channel] = _Seat(None, request.taken, len(self.ledger.of(channel)))
+                self._seats[channel] = _Seat(None, request.handed, len(self.ledger.of(channel)))
             return
         position = Position(ack["epoch"], ack["offset"])
         if not ack["recovered"]:

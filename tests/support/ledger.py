@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +58,12 @@ class Ledger:
 
     Attributes:
         bytes: What all of them take.
+        under_way: How many of each channel the backend has taken and not handed to the node yet.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.bytes = 0
+        self.under_way: Counter[str] = Counter()
         self._clock = clock
         self._entries: dict[str, list[Entry]] = defaultdict(list)
         self._streams: dict[tuple[str, str], list[Entry]] = defaultdict(list)
@@ -94,6 +96,10 @@ class Ledger:
     def of(self, channel: str) -> list[Entry]:
         """All of a channel, whatever its epochs."""
         return self._entries[channel]
+
+    def handed(self, channel: str) -> int:
+        """How many of a channel, from the first on, the node has been handed (or will never be)."""
+        return len(self._entries[channel]) - self.under_way[channel]
 
     def at(self, channel: str, position: Position) -> Entry:
         """The publication at a position."""
@@ -142,6 +148,7 @@ class LedgerBackend(MemoryBackend):
 
     def deliver(self, address: Address, payload: bytes, position: Position | None = None) -> None:
         """As the sink of the memory backend: on to the hub, in order, and mostly not at once."""
+        self._ledger.under_way[address.name] += address.kind == CHANNEL
         self._line.append((address, payload, position))
         if self._carrier is None:
             self._carrier = asyncio.ensure_future(self._carry())
@@ -151,7 +158,9 @@ class LedgerBackend(MemoryBackend):
         while self._line:
             await self._lag()
             if self._line:
-                self._hub.deliver(*self._line.popleft())
+                address, payload, position = self._line.popleft()
+                self._hub.deliver(address, payload, position)
+                self._ledger.under_way[address.name] -= address.kind == CHANNEL
         self._carrier = None
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[Accepted | BackendError]:
@@ -173,6 +182,8 @@ class LedgerBackend(MemoryBackend):
         await self._lag()
         await super().unsubscribe(address)
         self._line = deque(item for item in self._line if item[0] != address)
+        if address.kind == CHANNEL:
+            self._ledger.under_way[address.name] = 0
         await self._lag()
 
     async def read(
