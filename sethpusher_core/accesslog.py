@@ -16,14 +16,26 @@ __all__ = ["log_request", "masked"]
 
 log = logging.getLogger("sethpusher.access")
 
-_VALUE: Final = re.compile(r"=[^&;]*")
+_MARK: Final = re.compile(r"[?#]|%3f|%23", re.IGNORECASE)
+"""Where a query begins, or what was meant to be one: a fragment, or a mark that somebody has encoded."""
+_ARGUMENT: Final = re.compile(r"[^&;]+")
+_USER: Final = re.compile(r"//[^/@]*@")
 
 
 def masked(uri: str) -> str:
-    """A URI with the values of its query arguments replaced; only printable ASCII is left, so no line is forged."""
-    path, mark, query = uri.partition("?")
-    text = path + mark + _VALUE.sub("=***", query)
+    """A URI without what may be a key: values of query arguments, arguments without a name, user and password.
+
+    Only printable ASCII is left, so no line is forged.
+    """
+    mark = _MARK.search(uri)
+    end = len(uri) if mark is None else mark.end()
+    text = _USER.sub("//***@", uri[:end]) + _ARGUMENT.sub(_named, uri[end:])
     return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
+
+
+def _named(argument: re.Match[str]) -> str:
+    name, equals, _ = argument[0].partition("=")
+    return f"{name}=***" if equals else "***"
 
 
 def log_request(handler: RequestHandler) -> None:

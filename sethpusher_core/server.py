@@ -33,6 +33,7 @@ from .history import History
 from .hub import Hub, Local
 from .identity import Credentials, Identity
 from .interest import Interest
+from .logs import hush_tornado
 from .notices import Notices
 from .orders import Orders
 from .plugins.hooks import Hooks
@@ -194,6 +195,7 @@ class PushServer:
         if self._state not in ("not started", "stopped"):
             raise RuntimeError(f"the server is {self._state}")
         self._state = "starting"
+        hush_tornado()
         self.node_id = uuid4().hex[:12]
         self.hub.bind(asyncio.get_running_loop())
         try:
