@@ -217,9 +217,11 @@ def test_a_constructor_that_puts_the_rules_together_itself(serve: Serve) -> None
             handlers = [*get_api_handlers(self), *get_ws_handlers(self), (r"/hello", Hello)]
             self.subscriber = self.get_subscriber(**kwargs)
             self.publisher = self.get_publisher(**kwargs)
-            super(DefaultSethApplication, self).__init__(handlers, **{**kwargs, "autoreload": False})
+            super(DefaultSethApplication, self).__init__(handlers, **kwargs)
 
-    server = serve(App(debug=True))
+    app = App(debug=True)
+    assert app.settings["autoreload"] is False
+    server = serve(app)
     assert server.http.get("/hello").text == "hello"
     alice = server.sockjs()
     alice.connect("alice")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 from tornado.web import Application
 
 from sethpusher_core.accesslog import log_request
+from sethpusher_core.api.hygiene import NoServerHeader
 from sethpusher_core.errors import RequestError
 from sethpusher_core.plugins.hooks import Hooks
 from sethpusher_core.settings.core import CoreSettings
@@ -167,8 +168,7 @@ class DefaultSethApplication(Application):
         self.persistence_policy = self.get_persistence_policy(**kwargs)
         if isinstance(self.persistence_policy, RedisPersistencePolicy):
             require("persist_redis", self.persistence_policy.why)
-        # Tornado's debug mode restarts the process when a file changes, which drops all clients.
-        super().__init__([], **{"autoreload": False, **kwargs})
+        super().__init__([], **kwargs)
 
     @classmethod
     def for_server(cls, settings: CoreSettings, start: Start | None = None) -> PushServer:
@@ -197,7 +197,8 @@ class DefaultSethApplication(Application):
             self._push = self._made()
             self.wildcard_router.add_rules(self._push.routes())
             self.settings.setdefault("default_handler_class", UnknownHandler)
-            self.settings.setdefault("log_function", log_request)  # Tornado's own writes keys in queries to the log
+            self.settings.setdefault("log_function", log_request)  # Tornado's own names no logger of ours
+            self.transforms = [NoServerHeader, *self.transforms]
         return self._push
 
     @property
@@ -274,6 +275,9 @@ class DefaultSethApplication(Application):
         policy.store = Hooks.compile(store.registry, timeout=timeout)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "settings":  # set by Tornado's constructor, whoever calls it
+            # Its debug mode restarts the process when a file changes, which drops all clients.
+            value.setdefault("autoreload", False)
         # A policy that nobody asks would be an open door, or lost messages: better an error.
         push = self.__dict__.get("_push")
         if push is not None and name in _IDLE and name not in push.plugin_names and not _IDLE[name](value):
