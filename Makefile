@@ -3,7 +3,7 @@
 #     python3 -m venv .venv
 #     .venv/bin/pip install -r requirements-dev.txt
 #     .venv/bin/seth-pusher                 (run)
-#     .venv/bin/python -m pytest            (test)
+#     .venv/bin/python -m pytest -n auto    (test)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +18,7 @@ run: $(READY)
 	@$(BIN)/seth-pusher $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -47,7 +47,7 @@ def test_the_readme_names_the_lines_that_make_runs() -> None:
     for line in (
         "python3 -m venv .venv",
         ".venv/bin/pip install -r requirements-dev.txt",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n auto",
     ):
         assert line in readme
         assert line in makefile

@@ -13,14 +13,6 @@ Serve = Callable[..., RunningServer]
 
 
 @pytest.fixture
-def logs() -> Iterator[LogWatch]:
-    """The log; a WARNING or worse that the test has not expected fails it."""
-    with LogWatch() as watch:
-        yield watch
-    watch.check()
-
-
-@pytest.fixture
 def serve(logs: LogWatch) -> Iterator[Serve]:
     """Starts applications: ``serve(app)``."""
     servers: list[RunningServer] = []

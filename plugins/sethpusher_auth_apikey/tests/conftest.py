@@ -18,14 +18,6 @@ Keyed = Callable[..., RunningServer]
 
 
 @pytest.fixture
-def logs() -> Iterator[LogWatch]:
-    """The log; a WARNING or worse that the test has not expected fails it."""
-    with LogWatch() as watch:
-        yield watch
-    watch.check()
-
-
-@pytest.fixture
 def keyed(logs: LogWatch) -> Iterator[Keyed]:
     """Starts servers whose callers need keys: ``keyed(settings of the plugin, settings of the core)``."""
     servers: list[RunningServer] = []

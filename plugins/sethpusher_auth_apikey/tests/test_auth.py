@@ -138,7 +138,12 @@ def test_connections_by_keys(keyed: Keyed) -> None:
 
 def write(path: Path, **keys: str) -> None:
     tables = [f'[[keys]]\nname = "{name}"\nkey = "{key}"\nscopes = ["publish"]\n' for name, key in keys.items()]
-    path.with_suffix(".new").write_text("\n".join(tables))
+    replace(path, "\n".join(tables))
+
+
+def replace(path: Path, text: str) -> None:
+    """In one step, so that the server never sees half of it."""
+    path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").rename(path)
 
 
@@ -158,7 +163,7 @@ def test_a_changed_file_holds_without_a_restart(keyed: Keyed, tmp_path: Path, lo
         200,
     ]
 
-    path.write_text(f'[[keys]]\nname = "new"\nkey = "{SHOP}"\nscopes = ["fly"]\n')
+    replace(path, f'[[keys]]\nname = "new"\nkey = "{SHOP}"\nscopes = ["fly"]\n')
     line = logs.expect("the keys stay as they were: .*key 'new': scopes must be", level=logging.ERROR)
     assert SHOP not in line
     assert server.http.post("/api/channels/c/", 1, bearer(READER)).status == 200
