@@ -46,6 +46,9 @@ class ClientSession(Protocol):
     def close(self, code: int = 3000, message: str = "Go away!") -> None:
         """Ends the connection in good order."""
 
+    def abort(self) -> None:
+        """Cuts the line without a word."""
+
     def pause(self) -> None:
         """Stops reading from the client."""
 
@@ -130,6 +133,10 @@ class Connection:
     def close(self, code: CloseCode = errors.NORMAL) -> None:
         """Ends the connection in good order."""
         self._session.close(code.code, code.reason)
+
+    def abort(self) -> None:
+        """Cuts the line without a word, as a fault of the network would: for tests of how a client comes back."""
+        self._session.abort()
 
     def reply(self, message: ClientMessage, fields: Mapping[str, Any] | None = None) -> None:
         """Answers a message with an ``ack`` if it carries an ``id`` and has not been answered."""

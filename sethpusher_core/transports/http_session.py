@@ -258,6 +258,10 @@ class HttpSession(Session):
         sessions.flush_soon(self)
         asyncio.get_running_loop().call_soon(self.ended, code)  # not within the fan-out that may have caused it
 
+    def abort(self) -> None:
+        """See :meth:`Session.abort`; its id is unknown from now on."""
+        self.server.http_sessions.drop(self)
+
     def ended(self, code: int) -> None:
         """See :meth:`Session.ended`."""
         super().ended(code)

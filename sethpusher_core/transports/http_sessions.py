@@ -91,12 +91,13 @@ class HttpSessions:
             if deadline > now:
                 self._expiry = loop.call_at(deadline, self._expire)
                 return
-            self._drop(session)
+            self.drop(session)
             if perf_counter() >= stop:
                 self._expiry = loop.call_soon(self._expire)
                 return
 
-    def _drop(self, session: HttpSession) -> None:
+    def drop(self, session: HttpSession) -> None:
+        """Ends a session at once, and forgets it."""
         self._deadlines.pop(session, None)
         if self._by_id.get(session.id) is session:
             del self._by_id[session.id]
@@ -120,7 +121,7 @@ class HttpSessions:
                 session.flush()
             except Exception:  # one client must not cost the others a message
                 log.exception("a session cannot be written to; it is dropped")
-                self._drop(session)
+                self.drop(session)
             if perf_counter() >= stop and dirty:
                 self._flush = asyncio.get_running_loop().call_soon(self._flush_all)
                 return

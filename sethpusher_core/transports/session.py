@@ -130,6 +130,10 @@ class Session(Outlet):
         """Ends the session in good order, behind everything that was sent before."""
 
     @abstractmethod
+    def abort(self) -> None:
+        """Cuts the line without a word, as a fault of the network would."""
+
+    @abstractmethod
     def pause(self) -> None:
         """Stops reading from the client."""
 

@@ -36,6 +36,10 @@ class StreamSession(Session):
         # When the first ping was sent that the peer has neither answered nor followed by any other sign of life; or 0.
         self._silent_since = 0.0
 
+    def abort(self) -> None:
+        """See :meth:`Session.abort`."""
+        self._stream.close()
+
     @property
     def _is_plain(self) -> bool:
         """Whether the socket may be written to directly; a TLS stream has its own way to the socket."""
