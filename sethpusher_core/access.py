@@ -13,17 +13,21 @@ from .addresses import CHANNEL, Address
 from .answers import Allowed, Denied, Rejected
 from .errors import HookError, RequestError
 from .identity import ANONYMOUS, Credentials, Identity
+from .settings.rules import matches
 
 if TYPE_CHECKING:
     from .plugins.hooks import Hooks
     from .plugins.registry import Registered
     from .settings.rules import ChannelRules
 
-__all__ = ["NO_TOKENS", "Access", "Anonymous", "Reason"]
+__all__ = ["ACTIONS", "NO_TOKENS", "Access", "Anonymous", "Reason", "covers"]
 
 log = logging.getLogger("sethpusher.access_control")
 
 Anonymous: TypeAlias = Literal["none", "connect", "all"]
+
+ACTIONS: Final = ("subscribe", "publish", "presence", "history", "inspect", "administer")
+"""What ``authorize`` is asked about."""
 
 NO_TOKENS: Final = "No authenticator of this server takes tokens."
 
@@ -198,6 +202,18 @@ class Access:
     def _reads_only(self, identity: Identity) -> bool:
         """Whether somebody is here without credentials, and may connect and subscribe only."""
         return self._anonymous == "connect" and not identity.plugin and self._hooks.authenticate is not None
+
+
+def covers(patterns: Iterable[str], target: Address) -> bool:
+    """Whether what is limited to some channels is for a target. For authorizers whose credentials name channels.
+
+    Args:
+        patterns: Of channels, as in the channel rules; ``*`` alone is no limit and is for users and the server, too.
+        target: What ``authorize`` is asked about.
+    """
+    if target.kind == CHANNEL:
+        return any(matches(pattern, target.name) for pattern in patterns)
+    return "*" in patterns
 
 
 def _reason(plugin: str, opinion: Allowed | Denied | None) -> Reason:

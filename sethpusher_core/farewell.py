@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +12,9 @@ from . import errors
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .identity import Identity
 
-__all__ = ["come_back", "see_off"]
+__all__ = ["come_back", "revoke", "see_off"]
 
 ONE_AT_A_TIME: Final = frozenset({"xhr", "jsonp"})
 """Transports on which the message would use up the client's poll, and the close would find none."""
@@ -52,3 +53,19 @@ async def see_off(connections: Iterable[Connection], window: float, return_windo
             if connection.transport not in ONE_AT_A_TIME:
                 connection.send(come_back(return_window))
             connection.close(errors.SHUTDOWN)
+
+
+def revoke(connections: Iterable[Connection], gone: Callable[[Identity], bool]) -> int:
+    """Closes the connections whose credentials do not hold any more, with code 3500. For authenticators.
+
+    Args:
+        connections: Who may be concerned: ``server.connections.values()``.
+        gone: Whether an identity is one of those; ``identity.plugin`` says whose it is.
+
+    Returns:
+        How many were closed.
+    """
+    leaving = [connection for connection in connections if not connection.closed and gone(connection.identity)]
+    for connection in leaving:
+        connection.close(errors.REJECTED)
+    return len(leaving)

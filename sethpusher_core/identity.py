@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,9 +14,10 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_cookie
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ANONYMOUS", "Credentials", "Identity"]
+__all__ = ["ANONYMOUS", "Credentials", "Identity", "has_jwt_form"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,12 @@ class Credentials:
             return None
 
     @property
+    def bearer(self) -> str | None:
+        """What stands after ``Bearer`` in the header Authorization (RFC 6750, section 2.1); None where that is not."""
+        scheme, _, text = self.headers.get("Authorization", "").partition(" ")
+        return text.strip() if scheme.lower() == "bearer" else None
+
+    @property
     def request(self) -> HTTPServerRequest:
         """Tornado's request, for code that needs all of it (built only when asked for).
 
@@ -150,3 +158,11 @@ class Credentials:
     def __repr__(self) -> str:
         path = self.uri.partition("?")[0]
         return f"<Credentials {self.purpose} over {self.transport} from {self.remote_ip}: {self.method} {path}>"
+
+
+def has_jwt_form(text: str) -> bool:
+    """Whether a text has the form of a JSON Web Token: three parts of base64url, not padded (RFC 7515, section 7.1).
+
+    By it authenticators for JWTs and those for other tokens tell whose a bearer token is.
+    """
+    return _JWT.fullmatch(text) is not None

@@ -119,7 +119,8 @@ class PushServer:
             registry = with_builtins(PluginRegistry.of(plugins))
         self.reads_cookies = any(getattr(plugin.plugin, "reads_cookies", False) for plugin in registry.plugins)
         challenges = [getattr(plugin.plugin, "challenge", None) for plugin in registry.plugins]
-        self.challenge = ", ".join(challenge for challenge in challenges if isinstance(challenge, str)) or "Bearer"
+        stated = dict.fromkeys(challenge for challenge in challenges if isinstance(challenge, str))
+        self.challenge = ", ".join(stated) or "Bearer"
         self.plugin_names = tuple(plugin.name for plugin in registry.plugins if not plugin.builtin)
         self.hooks = Hooks.compile(
             registry,

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
+from ..access import ACTIONS
 from ..addresses import SERVER, Address
 from ..errors import UsageError
 from ..identity import ANONYMOUS, Identity
 from ..settings.rules import ChannelRules
+from .options import read_options
 
 if TYPE_CHECKING:
     from ..access import Reason
@@ -25,7 +27,6 @@ __all__ = ["HELP", "run"]
 HELP: Final = "Explain which rule holds (channel NAME), or who may do what (access)"
 DENIED: Final = 1
 """Exit code of ``explain access`` where the answer is no."""
-ACTIONS: Final = ("subscribe", "publish", "presence", "history", "inspect", "administer")
 _USAGE: Final = (
     "write seth-pusher explain channel NAME, or explain access --action=A and --channel=C (or --to=USER, or neither: "
     "the server), with --user=U (proven) or --claims=U or neither (no credentials), and --http for a call over HTTP"
@@ -58,7 +59,7 @@ def _explain_channel(start: Start, name: str) -> int:
 
 def _explain_access(start: Start, words: Sequence[str]) -> int:
     by_client = "--http" not in words
-    given = _read([word for word in words if word != "--http"])
+    given = read_options("explain access", [word for word in words if word != "--http"], _WORDS, _USAGE)
     action = given.get("action", "")
     if action not in ACTIONS:
         raise UsageError(f"explain access: --action must be one of {', '.join(ACTIONS)}")
@@ -74,19 +75,6 @@ def _explain_access(start: Start, words: Sequence[str]) -> int:
     for reason in reasons:
         print(f"  {_mark(reason)} {reason.by}: {reason.text}")
     return 0 if allowed else DENIED
-
-
-def _read(words: Sequence[str]) -> Mapping[str, str]:
-    """The words ``--name=value``, or ``--name value``, by name."""
-    given: dict[str, str] = {}
-    waiting = list(reversed(words))
-    while waiting:
-        word = waiting.pop()
-        name, equals, value = word.partition("=")
-        if not name.startswith("--") or name[2:] not in _WORDS or (not equals and not waiting):
-            raise UsageError(f"explain access does not know {word}; {_USAGE}")
-        given[name[2:]] = value if equals else waiting.pop()
-    return given
 
 
 def _caller(given: Mapping[str, str]) -> Identity:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from sethpusher_core.identity import ANONYMOUS, Credentials
+from sethpusher_core.identity import ANONYMOUS, Credentials, has_jwt_form
 
 SECRETS = ("key-in-query", "key-in-header", "key-in-cookie", "key-in-token")
 
@@ -50,6 +50,36 @@ def test_query_gives_the_last_value(uri: str, value: str | None) -> None:
 def test_cookies_are_read_and_broken_ones_ignored() -> None:
     assert credentials(cookie="a=1; b=2").cookies == {"a": "1", "b": "2"}
     assert credentials(cookie='=; ;;"\\').cookies.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Bearer x.y", "x.y"), ("bearer  x ", "x"), ("Bearer", ""), ("Basic YTpi", None), ("", None), (None, None)],
+)
+def test_a_bearer_token_is_told_from_other_schemes(header: str | None, value: str | None) -> None:
+    presented = credentials()
+    del presented.headers["Authorization"]
+    if header is not None:
+        presented.headers["Authorization"] = header
+    assert presented.bearer == value
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("eyJ-_.eyJ.sig", True),
+        ("a.b.", True),
+        ("a.b", False),
+        ("a.b.c.d", False),
+        (".b.c", False),
+        ("a.b.c=", False),
+        ("a.b.c\n", False),
+        ("ä.b.c", False),
+        ("a.b.c ", False),
+    ],
+)
+def test_the_form_of_a_jwt(text: str, answer: bool) -> None:
+    assert has_jwt_form(text) is answer
 
 
 def test_the_request_is_there_only_when_there_was_one() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sethpusher_core import RegisterCommand, UsageError, hookimpl
+from sethpusher_core.commands.options import read_options
 
 from .keys import SCOPES, hash_line, key_of
 
@@ -47,13 +48,8 @@ def _run(arguments: Sequence[str], _settings: object) -> int:
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:
-    options = {"name": "new key", "scopes": ",".join(SCOPES), "channel": "*", "expires": ""}
-    for word in words:
-        option, equals, value = word.partition("=")
-        if not option.startswith("--") or option[2:] not in _OPTIONS or not equals:
-            raise UsageError(f"apikey new does not know {option}; {USAGE}")
-        options[option[2:]] = value
-    return options
+    defaults = {"name": "new key", "scopes": ",".join(SCOPES), "channel": "*", "expires": ""}
+    return {**defaults, **read_options("apikey new", words, _OPTIONS, USAGE)}
 
 
 def _table(options: dict[str, str], key: str) -> str:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from sethpusher_core.settings.rules import matches
 from sethpusher_core.settings.values import Secret
 
 __all__ = ["SCOPES", "ApiKey", "KeyRing", "hash_line", "key_of", "unlimited_key"]
@@ -41,15 +40,6 @@ class ApiKey:
     channels: tuple[str, ...] = ("*",)
     expires_at: float | None = None
     short: bool = False
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether it is limited to no channels."""
-        return "*" in self.channels
-
-    def covers(self, channel: str) -> bool:
-        """Whether it is for a channel."""
-        return any(matches(pattern, channel) for pattern in self.channels)
 
 
 class KeyRing:

@@ -9,11 +9,12 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from sethpusher_core import ALLOW, Address, Allowed, Credentials, Denied, Identity, Rejected, hookimpl
-from sethpusher_core import errors as core_errors
-from sethpusher_core.repeating import Repeating
+from sethpusher_core.access import covers
+from sethpusher_core.farewell import revoke
+from sethpusher_core.watching import WatchedFile
 
 from .delays import Delays
-from .keyfile import KeyFile
+from .keyfile import keys_in
 from .keys import ApiKey, KeyRing, key_of, unlimited_key
 from .presented import Places
 from .settings import ApiKeySettings, KeyTable
@@ -52,16 +53,20 @@ class ApiKeyAuth:
         for table in settings.keys:
             fields = {name: getattr(table, name) for name in KeyTable.__slots__}
             fixed.append(key_of({name: value for name, value in fields.items() if value is not None}))
-        self._fixed = fixed
-        self._file = None if settings.keys_file is None else KeyFile(settings.keys_file)
-        if self._file is not None:
-            self._file.changed()
-        self._keys = self._read()
+        self._fixed = KeyRing(fixed)
+        self._file: WatchedFile[KeyRing] | None = None
+        if settings.keys_file is not None:
+            self._file = WatchedFile(
+                settings.keys_file, lambda data: KeyRing([*fixed, *keys_in(data)]), what="the keys", log=log
+            )
         self._places = Places(settings.header, settings.bearer, settings.argument)
         self._delays = Delays(settings.failure_delay)
         self._interval = settings.check_every
         self._server: PushServer | None = None
-        self._watch = Repeating(self._look)
+
+    @property
+    def _keys(self) -> KeyRing:
+        return self._fixed if self._file is None else self._file.value
 
     # ----------------------------------------------------------------------------------------------------------- hooks
 
@@ -90,9 +95,7 @@ class ApiKeyAuth:
         scope = _SCOPE_OF.get(action)
         if scope not in key.scopes:
             return Denied(f"the key {key.name!r} has not the scope {scope or action}")
-        if target.kind == "channel":
-            return ALLOW if key.covers(target.name) else Denied(f"the key {key.name!r} is not for this channel")
-        return ALLOW if key.everywhere else Denied(f"the key {key.name!r} is for channels only")
+        return ALLOW if covers(key.channels, target) else Denied(f"the key {key.name!r} is for other channels only")
 
     @hookimpl
     def startup(self, server: PushServer) -> None:
@@ -106,12 +109,13 @@ class ApiKeyAuth:
                     "the key %r is so short that it might be guessed; seth-pusher apikey new makes one", key.name
                 )
         if self._file is not None:
-            self._watch.start(self._interval)
+            self._file.start(self._interval, self._changed)
 
     @hookimpl
     def shutdown(self) -> None:
         """See :func:`sethpusher_core.hookspecs.shutdown`."""
-        self._watch.stop()
+        if self._file is not None:
+            self._file.stop()
         self._server = None
 
     # ---------------------------------------------------------------------------------------------------------- inside
@@ -120,29 +124,15 @@ class ApiKeyAuth:
         await asyncio.sleep(self._delays.failed(credentials.remote_ip))
         return Rejected(reason)
 
-    def _read(self) -> KeyRing:
-        return KeyRing([*self._fixed, *(self._file.read() if self._file is not None else ())])
-
-    async def _look(self) -> None:
-        """Takes the keys of a file that has changed; a bad one changes nothing."""
-        if self._file is None or not self._file.changed():
-            return
-        try:
-            keys = self._read()
-        except ValueError as error:
-            log.error("the keys stay as they were: %s", error)
-            return
-        gone = {key.name for key in self._keys if not _same(key, keys.get(key.name))}
-        self._keys = keys
-        log.info("%d keys are read anew; changed or gone: %s", len(keys), ", ".join(sorted(gone)) or "none")
-        self._send_away(gone)
-
-    def _send_away(self, names: set[str]) -> None:
+    def _changed(self, old: KeyRing, new: KeyRing) -> None:
         """Ends the connections that are there by a key which does not hold any more."""
-        for connection in list(self._server.connections.values()) if self._server is not None else ():
-            identity = connection.identity
-            if identity.plugin == self.name and identity.info.get("key") in names:
-                connection.close(core_errors.REJECTED)
+        gone = {key.name for key in old if not _same(key, new.get(key.name))}
+        log.info("%d keys are read anew; changed or gone: %s", len(new), ", ".join(sorted(gone)) or "none")
+        if self._server is not None:
+            revoke(
+                self._server.connections.values(),
+                lambda identity: identity.plugin == self.name and identity.info.get("key") in gone,
+            )
 
 
 def _same(old: ApiKey, new: ApiKey | None) -> bool:

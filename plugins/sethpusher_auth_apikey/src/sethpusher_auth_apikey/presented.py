@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from tornado.escape import parse_qs_bytes
 
 from sethpusher_core import Credentials
+from sethpusher_core.identity import has_jwt_form
 
 __all__ = ["Places"]
 
-_JWT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _JSON_STARTS: Final = b'{["'
 
@@ -37,8 +36,8 @@ class Places:
             return None
         if self.header and (text := credentials.headers.get(self.header)) is not None:
             return _bytes_of(text)
-        if self.bearer and (key := _bearer(credentials)) is not None:
-            return key
+        if self.bearer and (text := credentials.bearer) is not None and not has_jwt_form(text):
+            return _bytes_of(text)  # a JWT is left to another authenticator, which may know it
         if not self.argument:
             return None
         query = parse_qs_bytes(credentials.uri.partition("?")[2], keep_blank_values=True)
@@ -56,14 +55,6 @@ class Places:
             return None
         values = request.body_arguments.get(self.argument)
         return values[-1] if values else None
-
-
-def _bearer(credentials: Credentials) -> bytes | None:
-    """A bearer token that is not one of JWT's form, which another authenticator may know (RFC 6750, RFC 7519)."""
-    scheme, _, text = credentials.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or _JWT.fullmatch(text.strip()):
-        return None
-    return _bytes_of(text.strip())
 
 
 def _bytes_of(header: str) -> bytes:
