@@ -1,10 +1,13 @@
 """What a delivery costs: this server beside the floor, a bare C loop of send(), in one run.
 
-    python benchmarks/fanout.py [--subscribers N] [--messages N] [--rounds N] [--publishers N]
+    python benchmarks/fanout.py [--subscribers N] [--messages N] [--rounds N] [--publishers N] [--batch N]
 
 Needs a C compiler. Rounds alternate between the two servers; the figures are medians over the rounds, and what counts
 is their ratio: CPU time is the operating system's accounting of the server process alone. Announce is off, the clients
 are SockJS websockets of one channel, and every delivery is counted: a run that misses one is a failure, not a result.
+
+With ``--batch`` each round also publishes through ``POST /api/batch/``, so many in one call, to a channel in which
+nobody is, with and without history; what a publication costs then stands beside a delivery of the floor.
 """
 
 from __future__ import annotations
@@ -25,7 +28,19 @@ from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
 START_SECONDS: Final = 20.0
-SETTINGS: Final = '[[channels]]\nmatch = "*"\nannounce = false\n'
+SETTINGS: Final = """
+[[channels]]
+match = "kept"
+announce = false
+history = 100
+
+[[channels]]
+match = "*"
+announce = false
+"""
+BATCHES: Final = {"bench": "publication in a batch", "kept": "the same where history is kept"}
+BATCH_REQUESTS: Final = 200
+"""Calls per round and channel."""
 # fanload reads backslashes in --sub itself, so those of JSON are doubled.
 SUBSCRIBE: Final = json.dumps([json.dumps({"type": "subscribe", "channel": "bench"})]).replace("\\", "\\\\")
 
@@ -39,15 +54,22 @@ def main() -> None:
             subprocess.run(["cc", "-O2", "-o", folder / program, HERE / f"{program}.c"], check=True)
         settings = folder / "bench.toml"
         settings.write_text(SETTINGS)
-        server = [sys.executable, "-m", "sethpusher_core", f"--config={settings}", "--logging=warning"]
+        server = [sys.executable, "-m", "sethpusher_core", "--no-plugins", f"--config={settings}", "--logging=warning"]
         rounds: dict[str, list[dict[str, Any]]] = {"floor": [], "seth-pusher": []}
+        batches: dict[str, list[dict[str, Any]]] = {channel: [] for channel in BATCHES}
         for _ in range(options.rounds):
             with _running([str(folder / "floor")], "{}") as (port, pid):
                 rounds["floor"].append(_load(folder, options, 1, port, pid, ["--path", "/"]))
             with _running(server, "--port={}") as (port, pid):
                 sub = ["--path", "/connect/0/%6/websocket", "--sub", SUBSCRIBE]
                 rounds["seth-pusher"].append(_load(folder, options, options.publishers, port, pid, sub))
+            if options.batch:
+                with _running(server, "--port={}") as (port, pid):
+                    for channel, runs in batches.items():
+                        runs.append(_load_in_batches(folder, options.batch, channel, port, pid))
     _report(rounds)
+    if options.batch:
+        _report_batches(rounds["floor"], batches)
 
 
 def _options() -> argparse.Namespace:
@@ -56,6 +78,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=300, help="per round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--publishers", type=int, default=1, help="busy at once; the floor always has one")
+    parser.add_argument(
+        "--batch", type=int, default=0, help="publications in one call of /api/batch/; 0: no such calls"
+    )
     return parser.parse_args()
 
 
@@ -94,7 +119,22 @@ def _load(
         *("--conns", str(options.subscribers), "--msgs", str(options.messages)),
         *("--pubs", str(publishers), "--window", str(publishers)),
     ]
-    done = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
+    return _run([*command, *how])
+
+
+def _load_in_batches(folder: Path, batch: int, channel: str, port: int, pid: int) -> dict[str, Any]:
+    body = f'{{"channel":"{channel}","message":{{"t":"%p"}}}}'
+    return _run(
+        [
+            *(str(folder / "fanload"), "--port", str(port), "--pid", str(pid), "--pubhttp", "/api/batch/"),
+            *("--conns", "0", "--msgs", str(batch * BATCH_REQUESTS), "--batch", str(batch), "--settle", "50"),
+            *("--batchhead", '{"publications":[', "--batchtail", "]}", "--body", body),
+        ]
+    )
+
+
+def _run(command: list[str]) -> dict[str, Any]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"not a result: {done.stderr.strip() or done.stdout.strip()}")
     # C writes nan where Python's JSON wants NaN.
@@ -120,6 +160,15 @@ def _report(rounds: dict[str, list[dict[str, Any]]]) -> None:
         (floor, floor_spread), (own, own_spread) = cells
         ratio = f"{own / floor:8.2f}" if floor > 0 else ""
         print(f"{title:32}{f'{floor:.5g} {floor_spread}':>30}{f'{own:.5g} {own_spread}':>30}{ratio}")
+
+
+def _report_batches(floor: list[dict[str, Any]], batches: dict[str, list[dict[str, Any]]]) -> None:
+    delivery = statistics.median(run["server_cpu_us_per_delivery"] for run in floor)
+    for channel, title in BATCHES.items():
+        values = [run["server_cpu_us_per_publication"] for run in batches[channel]]
+        own = statistics.median(values)
+        spread = f"{own:.5g} ({min(values):.5g} .. {max(values):.5g})"
+        print(f"{title + ', us':32}{'(a delivery) ' + format(delivery, '.5g'):>30}{spread:>30}{own / delivery:8.2f}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ backend can give and the delivering node adds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid5
@@ -41,8 +40,7 @@ _KEEP: Final = object()
 _json = msgspec.json.encode
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True, dict=True):
     """One message in a channel or to a user.
 
     Attributes:
@@ -53,6 +51,8 @@ class Publication:
         sender: JSON text of the sender's id; ``null`` when there is none.
         idempotency_key: What the publisher gave to make a repeat harmless, or None.
         skip: Id of a connection that shall not get it (its own sender, with ``"echo": false``); mostly empty.
+
+    ``msgspec.structs.replace`` makes a changed one.
     """
 
     address: Address
@@ -94,7 +94,7 @@ class Publication:
             ValueError, TypeError: The message has no form in JSON.
         """
         sender = self.sender if sender_id is _KEEP else jsontext.encode(sender_id)
-        return replace(self, data=jsontext.encode(message), sender=sender)
+        return msgspec.structs.replace(self, data=jsontext.encode(message), sender=sender)
 
     def payload(self) -> bytes:
         """What the backend carries."""

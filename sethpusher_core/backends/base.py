@@ -16,14 +16,18 @@ Contract:
   together or not at all. A batch is not atomic: each publication has its own result.
 * **Threads.** All methods are called on the event loop of the node, and ``sink`` is called there, too.
 * **Units.** Times are seconds as float, sizes are bytes.
+
+What is made for every publication is a frozen ``msgspec.Struct``: it is made in a fifth of the time that a frozen
+dataclass takes (``msgspec.structs.replace`` makes a changed one).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from ..addresses import Address
 from ..errors import BackendError
@@ -34,8 +38,7 @@ BackendFactory: TypeAlias = "Callable[[Any], Backend]"
 """Makes a backend from its settings (None when it declared none). Called only when the backend is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """Where a publication stands in its channel's stream.
 
     Attributes:
@@ -47,8 +50,7 @@ class Position:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """One payload on its way into the backend.
 
     Attributes:
@@ -70,8 +72,7 @@ class Outgoing:
     history_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The backend has taken a publication: every node that is subscribed to its address will be handed it.
 
     Attributes:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from msgspec import Struct
+
 from ..addresses import Address
 from .base import Accepted, Backend, Position
 
@@ -38,8 +40,7 @@ CENSUS: Final = "census"
 """The backend is a :class:`SupportsCensus`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A publication that is still in the history.
 
     Attributes:
@@ -51,8 +52,7 @@ class Stored:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
+class HistoryPage(Struct, frozen=True):
     """An answer of :meth:`SupportsHistory.read`.
 
     Attributes:

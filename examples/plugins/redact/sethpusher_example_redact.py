@@ -5,9 +5,8 @@ Texts, numbers and names of members are looked at, wherever they stand in the me
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sethpusher_core import Publication, hookimpl
@@ -35,8 +34,7 @@ class Redact:
     @hookimpl
     def transform(self, publication: Publication) -> Publication:
         # Also where nothing was masked: of a member that stands twice, the JSON text holds more than the value shows.
-        clean = publication.replace(self._clean(publication.message))
-        return replace(clean, sender=json.dumps(self._clean(publication.sender_id)).encode())
+        return publication.replace(self._clean(publication.message), sender_id=self._clean(publication.sender_id))
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, dict):
