@@ -8,15 +8,16 @@ Rules that hold for all kinds:
 * Implementations run one at a time; the next is not called before the one before it has answered. Nothing is ever
   created and left unawaited.
 * A timer is armed only for what returned an awaitable, and of coroutines only for those that suspend.
-* What an implementation raises, SystemExit included, an answer that takes too long and an answer of a wrong type become
-  a HookError that names plugin and hook, with the cause behind it. KeyboardInterrupt passes, and so does the
-  cancellation of the calling task.
+* What an implementation raises, SystemExit and cancellations of its own included, an answer that takes too long and an
+  answer of a wrong type become a HookError that names plugin and hook, with the cause behind it. KeyboardInterrupt
+  passes, and so does the cancellation of the calling task.
 * A kind that raises leaves logging to its caller; a kind that goes on (:class:`Observers`, :class:`AskAll`) logs
   itself, throttled.
 """
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple
 
@@ -239,7 +240,7 @@ class Pipeline(HookChain, Generic[T]):
             step.calls += 1
             try:
                 answer = step.function(value)
-            except (Exception, SystemExit) as error:
+            except (Exception, SystemExit, CancelledError) as error:
                 raise step.failed(error) from error
             if answer is value:
                 continue

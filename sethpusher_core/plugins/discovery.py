@@ -142,7 +142,9 @@ def _candidates(distribution: Any, name: str) -> Iterator[Candidate]:
         return
     path = str(distribution.locate_file(""))
     for point in points:
-        yield Candidate(normal(point.name), name, version, path, point, requires, about)
+        own = normal(point.name)  # without one it would pass for the core, whose name among the settings is empty
+        trouble = "" if own else "its entry point has no name"
+        yield Candidate(own or normal(name), name, version, path, point, requires, about, trouble)
 
 
 def _details(distribution: Any) -> tuple[str, tuple[str, ...], str]:

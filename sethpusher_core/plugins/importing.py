@@ -108,9 +108,10 @@ def _guarded(candidate: Candidate, function: Callable[[], Any], seconds: float, 
         return bounded(function, seconds)
     except Hung as error:
         raise Flaw(f"{failed}: it {error}", "find out what it waits for") from error
-    except (Exception, SystemExit) as error:
-        if isinstance(error, HookError):
-            raise
+    except (HookError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        # SystemExit, a cancellation, or one of its own, as test frameworks have: none may end the command.
         raise Flaw(f"{failed}: {described(error)}", _remedy(candidate, error)) from error
 
 

@@ -64,7 +64,7 @@ class Step:
             return self.function(*arguments)
         except self.passing:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # nobody can cancel a call: it is the plugin's
             raise self.failed(error) from error
 
     def call_plain(self, arguments: tuple[object, ...]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import CancelledError
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_hook_unsubscribed(run, plugin):
     assert seen == ["news"]
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(3)])
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(3), CancelledError()])
 @pytest.mark.parametrize("wait", [False, True])
 def test_one_failing_does_not_keep_the_others(run, plugin, logged, error, wait):
     seen = []

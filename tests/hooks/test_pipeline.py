@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
 import pytest
 
 from sethpusher_core.addresses import Address
@@ -43,7 +45,7 @@ def test_refused_stops(plugin):
     assert hooks.transform.ask(HELLO) == ("a", Refused("rude"))
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1)])
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1), CancelledError()])
 def test_a_failure_stops(plugin, error):
     """A redaction that fails must not let the message through."""
 

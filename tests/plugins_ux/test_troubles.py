@@ -53,6 +53,12 @@ def broken_by(site, *, reason, remedy, status=Status.BROKEN, name="one", **how):
             "import failed: tried to end the process (SystemExit bye)",
             "mend or update it",
         ),
+        (
+            "class Skipped(BaseException): pass\nraise Skipped('no such bus')",
+            "import failed: Skipped: no such bus",
+            "mend or update it",
+        ),
+        ("import asyncio; raise asyncio.CancelledError", "import failed: was cancelled from within", "mend or"),
         ("raise ValueError('two\\nlines')", "import failed: ValueError: two lines", "mend or update it"),
         ("", "implements no hook; mark its functions with @hookimpl", "mend or update it"),
         (
@@ -131,6 +137,13 @@ def test_an_entry_point_that_names_something_else(site, points, reason):
 def test_a_name_that_is_none(site):
     site.add(points="1one = one_plugin")
     broken_by(site, reason="'1one' is no name for settings", remedy="mend or update it", name="1one")
+
+
+def test_an_entry_point_without_a_name(site):
+    """It must not pass for the core, whose name among the settings is empty."""
+    site.add(points="= one_plugin")
+    environ = {"SETHPUSHER_PORT": "1"}
+    broken_by(site, environ=environ, reason="its entry point has no name", remedy="reinstall it", name="sethpusher_one")
 
 
 HANGING = "import time\ntry:\n    time.sleep(60)\nexcept Exception:\n    pass"
