@@ -35,21 +35,21 @@ def server_of(name: str, settings: CoreSettings, start: Start | None = None) -> 
 
     module_name, dot, attribute = name.rpartition(".")
     if not dot:
-        raise SettingsError(f"app: {name!r} is no dotted name; write package.module.Class")
+        raise SettingsError(f"{name!r} is no dotted name; write package.module.Class", key="app")
     try:
         application = getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
         package = missing.partition(".")[0]
         remedy = f"run: pip install {package}" if package == "sethpusher" else "is it installed, or on PYTHONPATH?"
-        raise SettingsError(f"app: {name}: there is no module {missing}; {remedy}") from None
+        raise SettingsError(f"{name}: there is no module {missing}; {remedy}", key="app") from None
     except AttributeError:
-        raise SettingsError(f"app: the module {module_name} has no {attribute}") from None
+        raise SettingsError(f"the module {module_name} has no {attribute}", key="app") from None
     make = getattr(application, "for_server", None)
     if not callable(make):
-        raise SettingsError(f"app: {name} has no for_server(settings), so no server can be made of it")
+        raise SettingsError(f"{name} has no for_server(settings), so no server can be made of it", key="app")
     knows_start = "start" in inspect.signature(make).parameters
     server = make(settings, start=start) if knows_start else make(settings)
     if not isinstance(server, PushServer):
-        raise SettingsError(f"app: {name}.for_server gave a {type(server).__name__}, not a PushServer")
+        raise SettingsError(f"{name}.for_server gave a {type(server).__name__}, not a PushServer", key="app")
     return server

@@ -53,10 +53,11 @@ def _run(words: Sequence[str]) -> int:
     if "list_plugins" in switches.actions:
         print(start.plugin_list(as_json_text="json" in switches.actions, verbose="verbose" in switches.actions), end="")
         return 0
+    if "json" in switches.actions:
+        raise UsageError("--json goes with --list-plugins")
     start.load(strict=switches.command != "check")
     if "show_config" in switches.actions:
         print(start.config_text(), end="")
         return 0
-    if start.command is not None:
-        return start.run_command()
-    return start.serve()
+    with start.naming_sources():
+        return start.serve() if start.command is None else start.run_command()

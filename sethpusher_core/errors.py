@@ -154,9 +154,20 @@ class UsageError(SethPusherError):
 
 
 class SettingsError(SethPusherError):
-    """Settings, plugins or the address to listen on are wrong. One line, names key, source and remedy."""
+    """Settings, plugins or the address to listen on are wrong. One line, names key, source and remedy.
+
+    Attributes:
+        key: The core's setting that is wrong ("host", "channels[0].history"), or "": whoever knows where it is set adds
+            that to the line.
+        why: What is wrong with it.
+    """
 
     exit_code: Final = 3
+
+    def __init__(self, why: str, *, key: str = "") -> None:
+        super().__init__(f"{key}: {why}" if key else why)
+        self.key = key
+        self.why = why
 
 
 class PluginError(SettingsError):

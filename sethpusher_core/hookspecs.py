@@ -129,8 +129,9 @@ def register_backends(register: RegisterBackend) -> None:
     ``backend`` chooses one by name.
 
     Args:
-        register: ``register(name, factory, Settings)``. ``factory(settings)`` makes a Backend when it is chosen;
-            ``Settings`` is the plugin's declaration of settings, or None.
+        register: ``register(name, factory, Settings)``. ``factory(settings)`` makes a Backend when it is chosen,
+            and connects to nothing: that is for its ``start``. ``Settings`` is the plugin's declaration of settings, or
+            None.
 
     When it raises the plugin is broken; the start is refused if its backend was chosen.
     """

@@ -42,7 +42,10 @@ class TrustedProxies:
         """
         names = tuple(names)
         self._unix = UNIX in names
-        self._networks = tuple(ipaddress.ip_network(name, strict=False) for name in names if name != UNIX)
+        try:
+            self._networks = tuple(ipaddress.ip_network(name, strict=False) for name in names if name != UNIX)
+        except ValueError as error:
+            raise ValueError(f"{error}; write an address, a network such as 10.0.0.0/8, or {UNIX}") from None
 
     def __bool__(self) -> bool:
         return self._unix or bool(self._networks)

@@ -21,7 +21,7 @@ from .api.hygiene import NoServerHeader
 from .api.routes import api_routes, plugin_routes
 from .backends.base import Backend, Position
 from .backends.capabilities import HISTORY
-from .backends.choice import choose_backend, closed, started
+from .backends.choice import choose_backend, closed, made, started
 from .backends.memory import MemoryBounds
 from .builtins import with_builtins
 from .census import Census
@@ -162,7 +162,8 @@ class PushServer:
                 farewell=lambda: jsontext.encode(come_back(self.settings.return_window)),
             )
         except ValueError as error:
-            raise SettingsError(f"origins: {error}" if "origin" in str(error) else str(error)) from None
+            key = "origins" if "origin" in str(error) else "disabled_transports"
+            raise SettingsError(str(error), key=key) from None
 
     def settings_of(self, plugin: str) -> Any:
         """The settings of a plugin that declares some, for plugins that are modules; None where there are none."""
@@ -187,6 +188,14 @@ class PushServer:
             transforms=[NoServerHeader],
         )
 
+    def check_backend(self) -> None:
+        """Makes a backend, without starting it, and sees whether it can do what the channel rules need.
+
+        Raises:
+            SettingsError: It cannot be made, or lacks a capability.
+        """
+        made(self._make_backend, self.backend_name, self.settings.channels)
+
     async def start(self) -> None:
         """Starts on the running loop: the backend, then the plugins. Listening is the caller's.
 
@@ -208,7 +217,13 @@ class PushServer:
                 await self.hooks.startup(self)
         except (HookError, SettingsError) as error:
             await self._take_down(self._not_started(error))
+            if isinstance(error, SettingsError) and error.key:
+                raise
             raise SettingsError(f"not started: {error}") from error
+        except asyncio.CancelledError:
+            if self.waits_for_backend:  # no plugin was started
+                await self._take_down(self.plugin_names)
+            raise
         self.router.start()
         self._state = "running"
 
@@ -231,6 +246,11 @@ class PushServer:
         except TimeoutError:
             log.warning("stopped with work unfinished: shutdown_timeout is over")
         await self._take_down()
+
+    @property
+    def waits_for_backend(self) -> bool:
+        """Whether a start is under way, and the backend has not answered yet; till then it may be cancelled."""
+        return self._state == "starting" and self._backend is None
 
     @property
     def trouble(self) -> str | None:

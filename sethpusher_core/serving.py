@@ -52,22 +52,44 @@ async def _serve(server: PushServer) -> None:
     stop = _on_signals()
     http = http_server(server, trusted)
     try:
-        await server.start()
+        started = await _start(server, stop)
     except BaseException:
-        for listener in sockets:
-            listener.close()
+        _close(sockets)
         raise
+    if not started:
+        _close(sockets)
+        log.info("stopped before it had started")
+        return
     http.add_sockets(sockets)
     _tame_garbage_collection()
     _say_hello(server, sockets)
     await stop.wait()
-    log.info("stopping: %d connections are told to come back", len(server.connections))
+    clients = len(server.connections)
+    log.info("stopping: %d %s told to come back", clients, "client is" if clients == 1 else "clients are")
     http.stop()
     if server.settings.unix_socket is not None:
         Path(server.settings.unix_socket).unlink(missing_ok=True)
     await server.stop()
     await http.close_all_connections()
     log.info("stopped")
+
+
+async def _start(server: PushServer, stop: asyncio.Event) -> bool:
+    """Starts it; False if a signal came while the backend, for which there is no bound, had not answered yet."""
+    starting, stopping = asyncio.create_task(server.start()), asyncio.create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done() and server.waits_for_backend:
+        starting.cancel()
+        await asyncio.wait((starting,), timeout=server.settings.shutdown_timeout)
+        return False
+    await starting
+    return True
+
+
+def _close(sockets: Iterable[socket.socket]) -> None:
+    for listener in sockets:
+        listener.close()
 
 
 def http_server(
@@ -92,8 +114,7 @@ def _trusted_proxies(names: tuple[str, ...]) -> TrustedProxies:
     try:
         return TrustedProxies(names)
     except ValueError as error:
-        hint = "write an address, a network such as 10.0.0.0/8, or unix"
-        raise SettingsError(f"trusted_proxies: {error}; {hint}") from None
+        raise SettingsError(str(error), key="trusted_proxies") from None
 
 
 def _bind(settings: CoreSettings) -> list[socket.socket]:
@@ -104,12 +125,14 @@ def _bind(settings: CoreSettings) -> list[socket.socket]:
     try:
         return bind_sockets(port, host or None, backlog=BACKLOG)
     except socket.gaierror:
-        raise SettingsError(f"host: {host!r} is no address of this machine; 127.0.0.1 or 0.0.0.0 will do") from None
+        why = f"{host!r} is no address of this machine; 127.0.0.1 or 0.0.0.0 will do"
+        raise SettingsError(why, key="host") from None
     except PermissionError:
-        raise SettingsError(f"cannot listen on {where}: not permitted; choose a port above 1023 with --port") from None
+        why = f"the server may not listen on {where}; choose a port above 1023 with --port"
+        raise SettingsError(why, key="port") from None
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise SettingsError(f"cannot listen on {where}: {reason}; choose another with --port or --host") from None
+        why = f"the server cannot listen on {where}: {_reason(error)}; choose another with --port or --host"
+        raise SettingsError(why, key="port") from None
 
 
 def _bind_unix(path: str) -> socket.socket:
@@ -120,11 +143,19 @@ def _bind_unix(path: str) -> socket.socket:
         except OSError:
             pass
         else:
-            raise SettingsError(f"unix_socket: a server listens on {path} already; stop it or choose another path")
+            raise SettingsError(
+                f"a server listens on {path} already; stop it or choose another path", key="unix_socket"
+            )
     try:
         return bind_unix_socket(path, mode=0o660, backlog=BACKLOG)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"unix_socket: cannot listen on {path}: {error}") from None
+        why = f"the server cannot listen on {path}: {_reason(error)}; choose another path"
+        raise SettingsError(why, key="unix_socket") from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error)
 
 
 def _on_signals() -> asyncio.Event:

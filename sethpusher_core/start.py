@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +19,7 @@ from ._version import __version__
 from .builtins import with_builtins
 from .builtins.closed_door import ClosedDoor
 from .commands import check, explain
-from .errors import HookError, SethPusherError, UsageError
+from .errors import HookError, SethPusherError, SettingsError, UsageError
 from .plugins.hooks import Hooks
 from .plugins.loader import PluginLoader
 from .plugins.names import nearest
@@ -27,6 +29,7 @@ from .plugins.report import as_json, as_table
 from .plugins.selection import Selection
 from .settings.component import Component
 from .settings.core import CoreSettings, core_component
+from .settings.problems import line
 from .settings.render import help_text, show_config
 from .settings.resolve import Resolved, resolve
 from .settings.switches import Switches, read_switches
@@ -63,7 +66,8 @@ class Start:
         self._switches = switches
         self.registry = with_builtins(PluginRegistry())
         self.loader = PluginLoader(self.registry, Selection.of(switches))
-        self.loader.discover()
+        with self.naming_sources():
+            self.loader.discover()
         self._components = self.loader.components(core)
 
     # -------------------------------------------------------------------------------- answered whatever is broken
@@ -168,7 +172,6 @@ class Start:
 
     def serve(self) -> int:
         """Runs the server until it is told to stop."""
-        from .application import server_of
         from .logs import set_up
         from .serving import run
 
@@ -177,21 +180,43 @@ class Start:
         set_up("debug" if chatty else settings.logging, settings.log_format)
         for warning in self.warnings():
             log.warning("%s", warning)
-        run(self.server() if settings.app is None else server_of(settings.app, settings, self))
+        run(self.server())
         return 0
 
     def server(self) -> PushServer:
-        """The server that the settings and the active plugins make.
+        """The server that the settings and the active plugins make, or the application that the settings name.
 
         Raises:
             SettingsError: They make none.
         """
+        from .application import server_of
         from .server import PushServer
 
+        if self.settings.app is not None:
+            return server_of(self.settings.app, self.settings, self)
         return PushServer(self.settings, registry=self.registry, component_settings=self.component_settings())
 
+    @contextmanager
+    def naming_sources(self) -> Iterator[None]:
+        """Adds to the refusal of a setting of the core, within the ``with`` block, where that is set."""
+        try:
+            yield
+        except SettingsError as error:
+            source = self._source(error.key)
+            if source is None:
+                raise
+            raise SettingsError(line(error.key, source, error.why)) from error
+
+    def _source(self, key: str) -> str | None:
+        name = re.split(r"[\[.]", key)[0]
+        if name in self._switches.given:
+            return self._switches.given[name]
+        at = self.resolved.provenance.get(("", name)) if hasattr(self, "resolved") else None
+        return None if at is None else at.source
+
     def _resolve(self, *, strict: bool) -> Resolved:
-        chosen = self.loader.chosen(self._switches.backend)
+        with self.naming_sources():
+            chosen = self.loader.chosen(self._switches.backend)
         return resolve(
             self._components, self._switches.sources, chosen=chosen, unloaded=self.loader.unloaded(), strict=strict
         )

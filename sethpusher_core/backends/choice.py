@@ -46,13 +46,13 @@ def choose_backend(
     if name is None:
         candidates = sorted(offers.keys() - {DEFAULT_BACKEND})
         if len(candidates) > 1:
-            raise SettingsError(f"backend: {' and '.join(candidates)} are active; choose one with --backend")
+            raise SettingsError(f"{' and '.join(candidates)} are active; choose one with --backend", key="backend")
         name = candidates[0] if candidates else DEFAULT_BACKEND
     offer = offers.get(_normal(name))
     if offer is None:
         near = difflib.get_close_matches(_normal(name), offers, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(sorted(offers))}"
-        raise SettingsError(f"backend = {name!r}: no active plugin offers it; {hint}")
+        raise SettingsError(f"no active plugin offers {name!r}; {hint}", key="backend")
     settings = component_settings.get(offer.plugin)
     return offer.name, lambda: offer.factory(settings)
 
@@ -76,22 +76,41 @@ async def started(
     Raises:
         SettingsError: It cannot be started; names it. Nothing of it is left.
     """
+    backend = made(make, name, rules)
+    try:
+        await backend.start(sink, node_id)
+        await backend.subscribe(CONTROL)
+    except (asyncio.CancelledError, SettingsError):
+        await closed(backend, CLOSE_TIMEOUT)
+        raise
+    except Exception as error:
+        await closed(backend, CLOSE_TIMEOUT)
+        raise _refused(name, error) from error
+    return backend
+
+
+def made(make: Callable[[], Backend], name: str, rules: Sequence[ChannelRule]) -> Backend:
+    """Makes a backend and checks that it is capable of what the channel rules need. Nothing is started.
+
+    Raises:
+        SettingsError: It cannot be made, or is not capable; names it.
+    """
     backend: Any = None
     try:
         backend = make()
         if not isinstance(backend, Backend):
             raise BackendError(f"its factory gave a {type(backend).__name__}, which is no Backend")
-        _check_capabilities(backend, name, rules)
-        await backend.start(sink, node_id)
-        await backend.subscribe(CONTROL)
+    except SettingsError:
+        raise
     except Exception as error:
-        if isinstance(backend, Backend):
-            await closed(backend, CLOSE_TIMEOUT)
-        if isinstance(error, SettingsError):
-            raise
-        text = str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"
-        raise SettingsError(f"backend {name}: {text}") from error
+        raise _refused(name, error) from error
+    _check_capabilities(backend, name, rules)
     return backend
+
+
+def _refused(name: str, error: Exception) -> SettingsError:
+    text = str(error) if isinstance(error, BackendError) else f"{type(error).__name__}: {error}"
+    return SettingsError(f"backend {name}: {text}")
 
 
 async def closed(backend: Backend, timeout: float) -> None:
@@ -109,4 +128,4 @@ def _check_capabilities(backend: Backend, name: str, rules: Sequence[ChannelRule
     for index, rule in enumerate(rules):
         for wanted, key, capability in ((rule.history, "history", HISTORY), (rule.presence, "presence", PRESENCE)):
             if wanted and capability not in backend.capabilities:
-                raise SettingsError(f"channels[{index}].{key}: the backend {name} does not offer {capability}")
+                raise SettingsError(f"the backend {name} does not offer {capability}", key=f"channels[{index}].{key}")

@@ -1,7 +1,7 @@
 """``seth-pusher check``: would the server start, and what would it be? For continuous integration and deployment.
 
-Nothing is connected to and nothing listens. Exit code 0: it would start; 3: it would not, or (with
-``--strict-plugins``) a plugin has a problem.
+Nothing is connected to and nothing listens. Exit code 0: it would start; 2: the command line is wrong; 3: it would not
+start, or (with ``--strict-plugins``) a plugin has a problem.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def run(start: Start) -> int:
     if start.resolved.problems:
         for problem in start.resolved.problems:
             print(f"seth-pusher: {problem.text}", file=sys.stderr)
-        return SettingsError.exit_code
+        wrong_line = any(problem.usage for problem in start.resolved.problems)
+        return UsageError.exit_code if wrong_line else SettingsError.exit_code
     server = start.server()
+    server.check_backend()
     for failure in (*plugin_routes(server)[1], *start.command_failures()):
         start.loader.mark_broken(failure)
     hooks = server.hooks

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 from ..access import ACTIONS
 from ..addresses import SERVER, Address
 from ..errors import UsageError
 from ..identity import ANONYMOUS, Identity
-from ..settings.rules import ChannelRules
+from ..settings.rules import ChannelRule, ChannelRules
+from ..settings.tables import declared
 from .options import read_options
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def run(start: Start) -> int:
 def _explain_channel(start: Start, name: str) -> int:
     explanation = ChannelRules(start.settings.channels).explain(name)
     print(explanation.text)
-    for field in fields(explanation.rule):
-        print(f"  {field.name} = {getattr(explanation.rule, field.name)!r}")
+    for key in declared(ChannelRule):
+        print(f"  {key.name} = {key.kind.to_toml(getattr(explanation.rule, key.name))}")
     return 0
 
 

@@ -111,7 +111,7 @@ class PluginLoader:
             owners.append(CORE)
         if len(owners) > 1:
             who = " and ".join(owners)
-            raise SettingsError(f"backend: {backend} is offered by {who}; switch one off with --no-plugin")
+            raise SettingsError(f"{backend} is offered by {who}; switch one off with --no-plugin", key="backend")
         if backend is not None and not owners:
             self._refuse_backend(backend)
         self._chosen = frozenset(owners) - {CORE}
@@ -223,15 +223,16 @@ class PluginLoader:
             return
         for entry in self._entries:
             if entry.record.name == normal(backend) and entry.switch:
-                raise SettingsError(f"backend: {backend} is switched off by {entry.switch}; remove one of the two")
+                why = f"{backend} is switched off by {entry.switch}; remove one of the two"
+                raise SettingsError(why, key="backend")
             if entry.record.name == normal(backend) and entry.record.is_problem:
                 raise PluginError(entry.record.name, f"{entry.record.error}; {entry.record.remedy}")
         if line := install_line(backend):
-            raise SettingsError(f"backend: the plugin {backend} is not installed; run: {line}")
+            raise SettingsError(f"the plugin {backend} is not installed; run: {line}", key="backend")
         known = {*self._builtin_backends(), *(name for entry in self._entries for name in entry.record.backends)}
-        near = nearest(backend, known)
+        near = nearest(backend, known | FIRST_PARTY.keys())
         hint = f"did you mean {near}?" if near else f"there is: {listed(known)}"
-        raise SettingsError(f"backend: no plugin offers {backend}; {hint}")
+        raise SettingsError(f"no plugin offers {backend}; {hint}", key="backend")
 
     def _refuse(self, entry: Entry, resolved: Resolved) -> None:
         record = entry.record

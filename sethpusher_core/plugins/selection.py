@@ -79,10 +79,10 @@ class Selection:
             for name in names:
                 if normal(name) in own:
                     if switch == "no_plugin":
-                        raise SettingsError(f"no_plugin: {name} is built in and cannot be switched off")
+                        raise SettingsError(f"{name} is built in and cannot be switched off", key=switch)
                 # What is released with the core may be switched off on a machine that does not have it.
                 elif normal(name) not in known and not (switch == "no_plugin" and known_as(name)):
-                    raise SettingsError(f"{switch}: {_absent(name, installed, builtins)}")
+                    raise SettingsError(_absent(name, installed, builtins), key=switch)
 
 
 def _means(name: str, candidate: Candidate) -> bool:

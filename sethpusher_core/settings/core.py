@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,35 @@ from .values import Duration, Size
 __all__ = ["CoreSettings", "core_component"]
 
 
+# Those who use a setting know what it may be; they are imported only once it is given, since they load Tornado.
+
+
+def _check_proxies(names: tuple[str, ...]) -> str | None:
+    from ..proxies import TrustedProxies
+
+    return _refused_by(TrustedProxies, names)
+
+
+def _check_origins(origins: tuple[str, ...]) -> str | None:
+    from ..transports.origins import OriginPolicy
+
+    return _refused_by(OriginPolicy, origins)
+
+
+def _check_transports(names: tuple[str, ...]) -> str | None:
+    from ..transports.urls import transports_without
+
+    return _refused_by(transports_without, names)
+
+
+def _refused_by(use: Callable[[tuple[str, ...]], object], value: tuple[str, ...]) -> str | None:
+    try:
+        use(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
     """What the server itself can be told. ``CoreSettings()`` holds the defaults."""
@@ -22,10 +52,14 @@ class CoreSettings:
     port: int = setting(8080, minimum=0, maximum=65535, help="The port to listen on; 0 takes a free one.")
     unix_socket: str | None = setting(None, help="Listen on this unix socket instead, for a proxy on this machine.")
     trusted_proxies: tuple[str, ...] = setting(
-        (), help='Addresses or networks ("unix": of the unix socket) whose X-Forwarded-For and -Proto are believed.'
+        (),
+        help='Addresses or networks ("unix": of the unix socket) whose X-Forwarded-For and -Proto are believed.',
+        check=_check_proxies,
     )
     origins: tuple[str, ...] = setting(
-        ("*",), help="Whose pages may connect: *, https://example.com, https://*.example.com; empty: only our own."
+        ("*",),
+        help="Whose pages may connect: *, https://example.com, https://*.example.com; empty: only our own.",
+        check=_check_origins,
     )
     debug: bool = setting(False, help="Serve the pages under /debug/, and log more.")
     logging: Literal["debug", "info", "warning", "error", "none"] = setting(
@@ -96,7 +130,9 @@ class CoreSettings:
     compression: bool = setting(
         False, help="Compress larger messages on websockets whose client offers it (permessage-deflate)."
     )
-    disabled_transports: tuple[str, ...] = setting((), help="Transports not offered, by their SockJS names.")
+    disabled_transports: tuple[str, ...] = setting(
+        (), help="Transports not offered, by their SockJS names.", check=_check_transports
+    )
     sockjs_url: str = setting(
         "https://cdn.jsdelivr.net/npm/sockjs-client@1.6.1/dist/sockjs.min.js",
         help="The client that iframe transports load.",

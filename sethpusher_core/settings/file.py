@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..errors import SettingsError
 from .component import PLUGIN_TABLE, Component, Registry, Unloaded
 from .found import Found, Raw
 from .problems import Invalid, line, quote, readable, suggestion
 from .tables import normal, spelled
+from .values import format_size
 
 __all__ = ["SettingsFile", "load_file", "read_file"]
+
+LARGEST: Final = 1 << 24
+"""Bytes of a settings file that are read: a device does not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +55,13 @@ def load_file(path: str, named_by: str) -> SettingsFile:
         SettingsError: it cannot be read, or is not TOML; with line and column where there are any. Nothing of its
             content is in the message, because the wrong line may hold a secret.
     """
-    from pathlib import Path  # here, because most starts read no file
-
     where = f"file {readable(path)} (named by {named_by})"
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise SettingsError(f"{where} is larger than {format_size(LARGEST)}, which no settings file is")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingsError(f"{where}, line {line}: is not UTF-8 text; save the file as UTF-8") from None

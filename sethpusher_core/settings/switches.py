@@ -35,6 +35,7 @@ class Switches:
             and may be mistaken here; ``Resolved.command`` is certain.
         rest: The words behind it.
         sources: For ``resolve``; holds the file, already read.
+        given: Where those of the fields above are set that are set somewhere.
         warnings: Troubles that were passed over, because only help or the version is wanted.
     """
 
@@ -50,10 +51,11 @@ class Switches:
     command: str | None
     rest: tuple[str, ...]
     sources: Sources
+    given: Mapping[str, str]
     warnings: tuple[str, ...]
 
 
-_PASSED_ON = {"actions", "command", "rest", "sources", "warnings"}
+_PASSED_ON = {"actions", "command", "rest", "sources", "given", "warnings"}
 SWITCHES = tuple(field.name for field in fields(Switches) if field.name not in _PASSED_ON)
 ANSWERED_ANYWAY = frozenset({"help", "version"})
 """Actions that are answered whatever else is wrong."""
@@ -100,6 +102,7 @@ def read_switches(core: Component, argv: Sequence[str], environ: Mapping[str, st
         command=words.command,
         rest=words.rest,
         sources=sources,
+        given={key: raw.source for (component, key), raw in found.values.items() if component == core.name},
         warnings=tuple(problem.text for problem in problems),
     )
 

@@ -44,7 +44,7 @@ def transports_without(disabled: Iterable[str]) -> tuple[str, ...]:
     names = {_ALIASES.get(name, name) for name in names}
     unknown = sorted(names.difference(TRANSPORTS))
     if unknown:
-        raise ValueError(f"disabled_transports: {', '.join(unknown)} is none of {', '.join(TRANSPORTS)}")
+        raise ValueError(f"{', '.join(unknown)} is none of {', '.join(TRANSPORTS)}")
     return tuple(name for name in TRANSPORTS if name not in names)
 
 

@@ -72,11 +72,26 @@ def tour() -> Iterator[tuple[str, list[str]]]:
     )
     try:
         assert server.stderr is not None
-        address = next(match[1] for line in server.stderr if (match := re.search(r"listens on http://(\S+?)/", line)))
+        said = []
+        for line in server.stderr:
+            if "debug pages" not in line:
+                said.append(line)
+            if "everybody who reaches" in line:
+                break
+        address = next(match[1] for line in said if (match := re.search(r"listens on http://(\S+?)/", line)))
+        shown = blocks(ROOT / "README.md", "text")[0].splitlines()
+        assert [without_time(line.replace(address, "127.0.0.1:8080")) for line in said] == list(
+            map(without_time, shown)
+        )
         yield address, [sys.executable, str(ROOT / "examples/listen.py"), "news", address]
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=WAIT)
+
+
+def without_time(line: str) -> str:
+    """A line of the log behind its date and time."""
+    return line.rstrip().split(" ", 2)[2]
 
 
 def without_ids(text: str) -> str:

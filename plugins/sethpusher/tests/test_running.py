@@ -168,7 +168,7 @@ def test_a_port_that_is_taken(folder: Path) -> None:
         port = taken.getsockname()[1]
         with python(folder, "main.py", f"--port={port}") as refused:
             assert refused.end() == 3
-    assert any(line.startswith(f"cannot listen on 127.0.0.1:{port}: ") for line in refused.lines)
+    assert any(f"the server cannot listen on 127.0.0.1:{port}: " in line for line in refused.lines)
 
 
 @pytest.mark.parametrize("app", ["nonsense", "sethpusher.applications.Nothing", "no_such_module.App"])
