@@ -25,7 +25,7 @@ __all__ = ["Results", "Streams"]
 OVERHEAD: Final = 200
 """Bytes that a stored publication takes beside its payload."""
 STREAM_OVERHEAD: Final = 1200
-"""Bytes that a channel takes beside its publications; counted while it has any."""
+"""Bytes that a channel takes beside its publications; counted once it has had any."""
 LOOKED_AT: Final = 2000
 """Streams that one call of :meth:`Streams.forget_idle` looks at: looking at all of them would hold the loop."""
 
@@ -82,8 +82,8 @@ class Streams:
         self._newborn = _new_epoch()
         # Who was looked at longest ago comes first.
         self._streams: OrderedDict[Address, _Stream] = OrderedDict()
-        # Those that hold something; who was published to longest ago comes first.
-        self._filled: OrderedDict[Address, _Stream] = OrderedDict()
+        # Those that count; who was published to longest ago comes first.
+        self._counted: OrderedDict[Address, _Stream] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -98,16 +98,9 @@ class Streams:
         stream.top += 1
         stream.entries.append(_Entry(stream.top, now, outgoing.payload))
         self._grow(stream, len(outgoing.payload) + OVERHEAD)
-        if outgoing.address not in self._filled:
-            self.bytes += STREAM_OVERHEAD
-        self._filled[outgoing.address] = stream
-        self._filled.move_to_end(outgoing.address)
-        self._trim(outgoing.address, stream, now)
-        while self.bytes > self._max_bytes:
-            address, oldest = next(iter(self._filled.items()))
-            self._drop_first(address, oldest)
-            if not oldest.entries and not self._in_use(address):
-                self._forget(address)
+        self._count(outgoing.address, stream)
+        self._trim(stream, now)
+        self._make_room()
         return stream.position()
 
     def position(self, address: Address) -> Position:
@@ -120,7 +113,7 @@ class Streams:
         if stream is None:
             nothing = Position(self._newborn, 0)
             return HistoryPage(nothing, (), since is None or since == nothing)
-        self._trim(address, stream, self._clock())
+        self._trim(stream, self._clock())
         entries = stream.entries
         first = entries[0].offset if entries else stream.top + 1
         if since is None:
@@ -149,6 +142,8 @@ class Streams:
         stream.touched = self._clock()
         if not stream.top:
             self._forget(address)
+        elif address not in self._counted:
+            self._count(address, stream)
 
     def forget_idle(self) -> None:
         """Drops what is too old, and the streams of which nothing is left and that nobody uses.
@@ -159,7 +154,7 @@ class Streams:
         for _ in range(min(LOOKED_AT, len(self._streams))):
             address, stream = next(iter(self._streams.items()))
             self._streams.move_to_end(address)
-            self._trim(address, stream, now)
+            self._trim(stream, now)
             if not stream.entries and now - stream.touched > stream.age and not self._in_use(address):
                 self._forget(address)
 
@@ -169,23 +164,41 @@ class Streams:
             stream = self._streams[address] = _Stream(self._newborn, now)
         return stream
 
+    def _count(self, address: Address, stream: _Stream) -> None:
+        if address not in self._counted:
+            self.bytes += STREAM_OVERHEAD
+        self._counted[address] = stream
+        self._counted.move_to_end(address)
+
+    def _discount(self, address: Address) -> None:
+        if self._counted.pop(address, None) is not None:
+            self.bytes -= STREAM_OVERHEAD
+
+    def _make_room(self) -> None:
+        while self.bytes > self._max_bytes:
+            address, oldest = next(iter(self._counted.items()))
+            if oldest.entries:
+                self._drop_first(oldest)
+            elif self._in_use(address):
+                self._discount(address)  # who is subscribed is bounded elsewhere; it counts again when they have left
+            else:
+                self._forget(address)
+
     def _forget(self, address: Address) -> None:
+        self._discount(address)
         if self._streams.pop(address).top:
             self._newborn = _new_epoch()  # else it could be begun anew with an epoch that it has had
 
-    def _trim(self, address: Address, stream: _Stream, now: float) -> None:
+    def _trim(self, stream: _Stream, now: float) -> None:
         entries = stream.entries
         oldest = now - stream.age
         while entries and (
             len(entries) > stream.max_count or entries[0].born < oldest or stream.bytes > stream.max_bytes > 0
         ):
-            self._drop_first(address, stream)
+            self._drop_first(stream)
 
-    def _drop_first(self, address: Address, stream: _Stream) -> None:
+    def _drop_first(self, stream: _Stream) -> None:
         self._grow(stream, -len(stream.entries.popleft().payload) - OVERHEAD)
-        if not stream.entries:
-            del self._filled[address]
-            self.bytes -= STREAM_OVERHEAD
 
     def _grow(self, stream: _Stream, change: int) -> None:
         stream.bytes += change
