@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from . import errors
-from .addresses import CONTROL, Address
+from .addresses import CONTROL
 from .backends.base import Outgoing
 from .errors import BackendError, RequestError
 from .publication import CONTROL_KIND, notice_payload
@@ -17,7 +17,6 @@ from .publication import CONTROL_KIND, notice_payload
 if TYPE_CHECKING:
     from .backends.base import Backend
     from .connection import Connection
-    from .hub import Local
 
 __all__ = ["Orders"]
 
@@ -27,15 +26,13 @@ log = logging.getLogger("sethpusher.orders")
 class Orders:
     """Sends orders to all nodes, this one included, and obeys those that come."""
 
-    def __init__(self, connections: Mapping[str, Connection], local_of: Callable[[Address], Local | None]) -> None:
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
         """Makes one without a backend; :meth:`bind` names it.
 
         Args:
             connections: This node's connections by id.
-            local_of: What this node knows of an address.
         """
         self._connections = connections
-        self._local_of = local_of
         self._backend: Backend | None = None
 
     def bind(self, backend: Backend | None) -> None:
@@ -66,8 +63,7 @@ class Orders:
         if fields.get("order") != "disconnect":
             log.error("ignored an unknown order: %.200r", fields)
             return
-        local = self._local_of(Address.user(fields["subscriber_id"]))
-        for member in list(local.members()) if local is not None else ():
-            connection = self._connections.get(member.id)
-            if connection is not None:
-                connection.close(errors.FORCED)
+        who = fields["subscriber_id"]
+        # Not only those that are in the user's address: an authenticator may know somebody who never said connect.
+        for connection in [one for one in self._connections.values() if one.subscriber_id == who]:
+            connection.close(errors.FORCED)

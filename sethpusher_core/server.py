@@ -129,7 +129,7 @@ class PushServer:
             trace=self.settings.trace_plugins,
         )
         self.connections: dict[str, Connection] = {}
-        self._orders = Orders(self.connections, lambda address: self.hub.get(address))
+        self._orders = Orders(self.connections)
         self.hub = Hub(self._orders.obey)
         self.interest = Interest(self.hub, self.rule_of)
         self.presence = Presence(self.rules)
