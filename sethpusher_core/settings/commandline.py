@@ -129,7 +129,7 @@ def _act(entry: Entry, text: str | None, actions: set[str], found: Found) -> Non
 
 def _flagless(component: Component, key: Key) -> str:
     flag = component.flag(key.name)
-    reason = "is a secret, and everybody on a machine sees command lines" if key.kind.secret else "is a table"
+    reason = "is a secret, and everybody on a machine sees command lines" if key.kind.textual else "is a table"
     ways = component.ways(key)
     return f"{flag} is no flag: {component.dotted(key.name)} {reason}; set {ways}"
 

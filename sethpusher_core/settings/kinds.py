@@ -54,6 +54,10 @@ class Kind(ABC):
     def fits(self, value: object) -> bool:
         """Whether a declared default has the type of this kind."""
 
+    def shown(self, value: object) -> str:
+        """Show what stands in the place of a value of this kind, unless it may be a secret in the wrong place."""
+        return "a single value" if self.secret and not isinstance(value, dict | list) else quote(value)
+
     def to_text(self, value: object) -> str:
         """Write a value as one would type it, or as TOML where that is the only way; never a secret's."""
         return str(value) if self.textual else self.to_toml(value)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from .kinds import BoolKind, ChoiceKind, Kind, SecretKind, TextKind, toml_string
 from .numbers import DurationKind, FloatKind, IntKind, SizeKind
-from .problems import Invalid, quote
+from .problems import Invalid
 from .references import Reading
 from .values import Secret, Unit
 
@@ -79,8 +79,7 @@ class ListKind(Kind):
 
     def from_file(self, value: object, path: str, reading: Reading) -> object:
         if not isinstance(value, list):
-            shown = "a single value" if self.secret else quote(value)
-            raise Invalid(f"{shown} is not {self.wanted}")
+            raise Invalid(f"{self.shown(value)} is not {self.wanted}")
         return tuple(read_at(self.item, item, f"{path}[{index}]", reading) for index, item in enumerate(value))
 
     def fits(self, value: object) -> bool:
@@ -110,7 +109,7 @@ class MapKind(Kind):
 
     def from_file(self, value: object, path: str, reading: Reading) -> object:
         if not isinstance(value, dict):
-            raise Invalid(f"{'a single value' if self.secret else quote(value)} is not {self.wanted}")
+            raise Invalid(f"{self.shown(value)} is not {self.wanted}")
         read = {key: read_at(self.item, item, f"{path}.{_toml_key(key)}", reading) for key, item in value.items()}
         return types.MappingProxyType(read)
 

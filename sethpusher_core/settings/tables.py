@@ -173,13 +173,14 @@ class TableKind(Kind):
     def __init__(self, declaration: type) -> None:
         self.declaration = declaration
         self.keys = declared(declaration)
+        self.secret = any(key.kind.secret for key in self.keys)
 
     def from_text(self, text: str) -> object:
         raise Invalid("is a table, which only the settings file can hold")
 
     def from_file(self, value: object, path: str, reading: Reading) -> object:
         if not isinstance(value, dict):
-            raise Invalid(f"{'a single value' if isinstance(value, str) else quote(value)} is not {self.wanted}")
+            raise Invalid(f"{self.shown(value)} is not {self.wanted}")
         given = spelled(value, f"{path}.")
         names = {key.name for key in self.keys}
         for name in given.keys() - names:

@@ -126,7 +126,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
         ("no_plugin = [1]", "no_plugin[0] ({}): 1 is not text in quotes"),
         ("no_plugin = [['a']]", "no_plugin[0] ({}): an array is not text in quotes"),
         ("channels = 5", "channels ({}): 5 is not an array of tables"),
-        ("channels = ['x']", "channels[0] ({}): a single value is not a table"),
+        ("channels = ['x']", "channels[0] ({}): 'x' is not a table"),
         ("[[channels]]\nhistory = 1", "channels[0].match ({}) is required; add it to its table"),
         ("[[channels]]\nmatch=''", "channels[0].match ({}) is required and may not be empty"),
         ("[[channels]]\nmatch='a'\nhistroy=1", "channels[0].histroy ({}) is unknown; did you mean history?"),

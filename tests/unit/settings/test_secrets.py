@@ -120,6 +120,22 @@ def test_a_reference_deep_inside_is_named_by_its_whole_path(problem: Problem) ->
     assert "environment X, which it refers to, is not set" in text
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("keys = 'hunter2'", "a single value is not an array of tables"),
+        ("keys = ['hunter2']", "a single value is not a table"),
+        ("keys = { secret = 'hunter2' }", "a table is not an array of tables"),
+        ("tls = 'hunter2'", "a single value is not a table"),
+        ("tls = ['hunter2']", "an array is not a table"),
+    ],
+)
+def test_a_secret_in_the_place_of_its_table_is_not_shown(problem: Problem, line: str, why: str) -> None:
+    text = problem(toml=redis(f"url = 'x'\n{line}"))
+    assert why in text
+    assert TOLD not in text
+
+
 def test_a_reference_is_for_texts_only(problem: Problem) -> None:
     assert "a table is not a whole number" in problem(toml="port = { env = 'PORT' }", environ={"PORT": "1"})
 
