@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from .addresses import CHANNEL, Address
 from .answers import Allowed, Denied, Rejected
 from .errors import HookError, RequestError
 from .identity import ANONYMOUS, Credentials, Identity
+from .protocol import check_name
 from .settings.rules import matches
 
 if TYPE_CHECKING:
@@ -57,7 +59,12 @@ class Access:
     """
 
     def __init__(
-        self, hooks: Hooks, rules: ChannelRules, anonymous: Anonymous = "none", plugins: Iterable[Registered] = ()
+        self,
+        hooks: Hooks,
+        rules: ChannelRules,
+        anonymous: Anonymous = "none",
+        plugins: Iterable[Registered] = (),
+        max_id_length: int = 255,
     ) -> None:
         """Nothing is asked yet.
 
@@ -66,8 +73,10 @@ class Access:
             rules: What holds in which channel.
             anonymous: What callers without credentials may do.
             plugins: The active plugins; what they declare is read here.
+            max_id_length: Characters that a subscriber_id may have.
         """
         self._hooks = hooks
+        self._max_id_length = max_id_length
         self._rules = rules
         self._anonymous = anonymous
         authenticators = [plugin for plugin in plugins if "authenticate" in plugin.hooks]
@@ -115,11 +124,37 @@ class Access:
             if unknown:
                 raise self._refusal(credentials, unknown)
             return None
+        wrong = self._fault_of(answer)
+        if wrong:
+            log.error("refused %r: plugin %s, hook authenticate: its Identity has %s", credentials, plugin, wrong)
+            raise RequestError(errors.UNAVAILABLE)
         if answer.expires_at is not None and answer.expires_at <= time.time():
             raise self._refusal(credentials, f"{plugin}: the credentials have expired")
         if self.proves_ids and not answer.proven:
             return replace(answer, subscriber_id=None, plugin=plugin)
         return replace(answer, plugin=plugin)
+
+    def _fault_of(self, identity: Identity) -> str:
+        """What is wrong with an identity that a plugin has made; empty for a sound one. Its values are not shown."""
+        id: object = identity.subscriber_id  # a plugin need not keep to the types
+        proven: object = identity.proven
+        info: object = identity.info
+        ends: object = identity.expires_at
+        if id is not None:
+            if not isinstance(id, str):
+                return f"a subscriber_id of type {type(id).__name__}, not a text"
+            try:
+                check_name("subscriber_id", id, self._max_id_length)
+            except RequestError as error:
+                return f"a bad subscriber_id: {error.text}"
+        if not isinstance(proven, bool):
+            return f"a proven of type {type(proven).__name__}, not true or false"
+        if not isinstance(info, Mapping):
+            return f"an info of type {type(info).__name__}, not a mapping"
+        is_moment = isinstance(ends, int | float) and not isinstance(ends, bool) and math.isfinite(ends)
+        if ends is not None and not is_moment:
+            return "an expires_at that is no finite number"
+        return ""
 
     def check_anonymous(self, credentials: Credentials) -> None:
         """Lets a caller without credentials pass, if the setting ``anonymous`` does.

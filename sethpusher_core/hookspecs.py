@@ -96,7 +96,9 @@ def authenticate(credentials: Credentials) -> MaybeAwaitable[Identity | Rejected
     A plugin that reads cookies says so by an attribute ``reads_cookies = True``: then pages of other origins are kept
     out unless the setting ``origins`` names them.
 
-    When it raises or times out the caller is refused (HTTP 503, close code 3004), never let through.
+    When it raises, times out, or gives an Identity that no caller can have (a ``subscriber_id`` that is no text, is
+    empty or longer than ``max_id_length``; an ``expires_at`` that is no finite number) the caller is refused (HTTP 503,
+    close code 3004), never let through.
     """
 
 

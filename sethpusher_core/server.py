@@ -135,7 +135,9 @@ class PushServer:
         self.presence = Presence(self.rules)
         self.census = Census(self.hub, self.interest)
         self.history = History(self.rules, self.interest)
-        self.access = Access(self.hooks, self.rules, self.settings.anonymous, registry.plugins)
+        self.access = Access(
+            self.hooks, self.rules, self.settings.anonymous, registry.plugins, self.settings.max_id_length
+        )
         self.deadlines = Deadlines()
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
         self.counts: Counter[str] = Counter()

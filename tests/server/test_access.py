@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -114,6 +115,37 @@ def test_messages_wait_until_it_is_known_who_sent_them(guarded: RunningServer, l
     assert client.closed()[0] == errors.FAILED.code
     assert client.inbox == []
     logs.expect("timed out", level=40)
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (lambda: Identity(7, proven=True), "a subscriber_id of type int, not a text"),  # type: ignore[arg-type]
+        (lambda: Identity("", proven=True), "a bad subscriber_id: .* must not be empty"),
+        (lambda: Identity("x" * 300, proven=True), "a bad subscriber_id: .* at most 255 characters"),
+        (lambda: Identity("\ud800", proven=True), "a bad subscriber_id: .* well-formed Unicode"),
+        (lambda: Identity("ada", proven="no"), "a proven of type str"),  # type: ignore[arg-type]
+        (lambda: Identity("ada", info=["admin"]), "an info of type list"),  # type: ignore[arg-type]
+        (lambda: Identity("ada", expires_at="soon"), "an expires_at that is no finite number"),  # type: ignore[arg-type]
+        (lambda: Identity("ada", expires_at=math.nan), "an expires_at that is no finite number"),
+        (lambda: Identity("ada", expires_at=True), "an expires_at that is no finite number"),
+        (lambda: True, "answered True where Identity or Rejected or None is expected"),
+        (lambda: Identity, "answered the class Identity"),
+    ],
+)
+def test_an_authenticator_that_answers_nonsense_lets_nobody_in(
+    serve: Serve, logs: LogWatch, made: Callable[[], Any], line: str
+) -> None:
+    class Broken:
+        @hookimpl
+        def authenticate(self) -> Any:
+            return made()
+
+    server = serve(PushServer(CoreSettings(anonymous="all"), plugins=[Broken()]))
+    assert server.http.post("/api/channels/news/", 1).status == 503
+    assert server.bare().closed()[0] == errors.FAILED.code
+    for _ in range(2):
+        logs.expect(f"refused .*plugin Broken, hook authenticate: .*{line}", level=40)
 
 
 @pytest.mark.parametrize(
