@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,18 +33,20 @@ class SeedMessages:
 
     name = "seed_messages"
 
+    def __init__(self) -> None:
+        self._handlers: dict[str, Callable[[Connection, ClientMessage], Awaitable[None]]] = {
+            protocol.CONNECT: self._connect,
+            protocol.SUBSCRIBE: self._subscribe,
+            protocol.UNSUBSCRIBE: self._unsubscribe,
+        }
+
     @hookimpl
     async def dispatch(self, connection: Connection, message: ClientMessage) -> Handled | None:
         """See :func:`sethpusher_core.hookspecs.dispatch`."""
-        type_ = message.type
-        if type_ == protocol.SUBSCRIBE:
-            await self._subscribe(connection, message)
-        elif type_ == protocol.UNSUBSCRIBE:
-            await self._unsubscribe(connection, message)
-        elif type_ == protocol.CONNECT:
-            await self._connect(connection, message)
-        else:
+        handler = self._handlers.get(message.type)
+        if handler is None:
             return None
+        await handler(connection, message)
         return Handled()
 
     async def _connect(self, connection: Connection, message: ClientMessage) -> None:

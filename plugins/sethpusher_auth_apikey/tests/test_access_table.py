@@ -18,13 +18,10 @@ from sethpusher_auth_apikey.settings import KeyTable
 from support.clients import ClosedByServer
 from support.http import Answer
 from support.server import RunningServer
+from tornado.web import RequestHandler
 from websockets.exceptions import InvalidState
 
-from sethpusher_core import protocol
-from sethpusher_core.api.base import PublicHandler
-from sethpusher_core.api.routes import api_routes
 from sethpusher_core.builtins import with_builtins
-from sethpusher_core.builtins.client_messages import ClientMessages
 from sethpusher_core.plugins.registry import PluginRegistry
 from sethpusher_core.settings import Secret
 from sethpusher_core.settings.rules import ChannelRule
@@ -86,7 +83,10 @@ SOCKETS: Final = {
     "/connect/000/session/websocket": "sockjs",
     "/connect/000/session/xhr": "xhr",
 }
-OTHER_TRANSPORTS: Final = ("xhr_streaming", "eventsource", "htmlfile", "jsonp", "xhr_send", "jsonp_send")
+OTHER_TRANSPORTS: Final = tuple(
+    f"/connect/000/session/{name}"
+    for name in ("xhr_streaming", "eventsource", "htmlfile", "jsonp", "xhr_send", "jsonp_send")
+)
 """They begin, or go on with, the same sessions as ``xhr``: the same door, tried in the tests of the transports."""
 MESSAGES: Final[tuple[Mapping[str, Any], ...]] = (
     {"type": "connect", "subscriber_id": "ada"},
@@ -168,31 +168,31 @@ def _said(server: RunningServer, caller: Caller, message: Mapping[str, Any]) -> 
 # ------------------------------------------------------------------------------------------------ nothing is left out
 
 
-def test_every_endpoint_of_the_api_has_a_row(servers: Mapping[str, RunningServer]) -> None:
-    rules = [(re.compile(f"{rule[0]}$"), rule[1]) for rule in api_routes(servers["all"].push)]
+def test_every_endpoint_has_a_row(servers: Mapping[str, RunningServer]) -> None:
+    """All that a server serves: the API by method, what SockJS serves by path."""
+    rules = [(rule.matcher.regex, rule.target) for rule in servers["all"].push.application().wildcard_router.rules]
     tried = set()
-    for method, path in ENDPOINTS:
+    for method, path in (*ENDPOINTS, *(("GET", path) for path in (*SOCKETS, *OTHER_TRANSPORTS))):
         bare = path.partition("?")[0]
-        handler = next((handler for pattern, handler in rules if pattern.match(bare)), None)
-        tried.add((handler, method))
-    offered = {
-        (handler, method)
-        for _, handler in rules
-        for method in PublicHandler.SUPPORTED_METHODS
-        if getattr(handler, method.lower()) is not getattr(PublicHandler, method.lower())
-    }
-    assert offered <= tried, "give it a row in ENDPOINTS"
+        pattern, target = next(rule for rule in rules if rule[0].match(bare))
+        tried.add((pattern.pattern, method if _is_handler(target) else ""))
+    offered = {(pattern.pattern, method) for pattern, target in rules for method in _methods(target)}
+    assert offered <= tried, f"give it a row: {offered - tried}"
 
 
-def test_every_url_of_sockjs_has_a_row(servers: Mapping[str, RunningServer]) -> None:
-    paths = [path for _, path in ENDPOINTS] + list(SOCKETS)
-    paths += [f"/connect/000/session/{name}" for name in OTHER_TRANSPORTS]
-    for matcher, _ in servers["all"].push.router.urls:
-        assert any(matcher.regex.match(path) for path in paths), f"give {matcher.regex.pattern} a row"
+def _is_handler(target: Any) -> bool:
+    return isinstance(target, type) and issubclass(target, RequestHandler)
+
+
+def _methods(target: Any) -> list[str]:
+    """The methods that a handler of the API has; what is served in another way is one whole."""
+    if not _is_handler(target):
+        return [""]
+    names = RequestHandler.SUPPORTED_METHODS
+    return [name for name in names if getattr(target, name.lower()) is not getattr(RequestHandler, name.lower())]
 
 
 def test_every_client_message_has_a_row() -> None:
-    dispatchers = {one.name for one in with_builtins(PluginRegistry()).plugins if "dispatch" in one.hooks}
-    assert dispatchers == {"seed_messages", "client_messages"}, "its messages need rows, too"
-    known = {protocol.CONNECT, protocol.SUBSCRIBE, protocol.UNSUBSCRIBE, *ClientMessages()._handlers}
+    dispatchers = [one.plugin for one in with_builtins(PluginRegistry()).plugins if "dispatch" in one.hooks]
+    known = {type for dispatcher in dispatchers for type in dispatcher._handlers}
     assert known == {message["type"] for message in MESSAGES}
