@@ -103,6 +103,14 @@ def test_a_secret_beyond_ascii() -> None:
     assert policy.authenticate(request(**{"Seth-Authentication-Header": "→"})) is False
 
 
+@pytest.mark.parametrize("policy", [ApiKeyAuthenticationPolicy(), HeaderAuthenticationPolicy()])
+def test_secrets_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch, policy: Any) -> None:
+    compared: list[Any] = []
+    monkeypatch.setattr("hmac.compare_digest", lambda *texts: compared.append(texts))
+    policy.authenticate(request("/?api_key=secre", **{"Seth-Authentication-Header": "Seth-Valu"}))
+    assert compared in ([(b"secre", b"secret")], [(b"Seth-Valu", b"Seth-Value")])
+
+
 def test_an_empty_secret_lets_nobody_in() -> None:
     class NoKey(ApiKeyAuthenticationPolicy):
         key_secret_value = ""

@@ -13,7 +13,7 @@ from sethpusher_auth_apikey.settings import KeyTable
 from support.logs import LogWatch
 from support.server import RunningServer
 
-from sethpusher_core import errors
+from sethpusher_core import Credentials, Identity, errors, hookimpl
 from sethpusher_core.settings import Secret
 
 Keyed = Callable[..., RunningServer]
@@ -95,6 +95,28 @@ def test_bad_keys_are_refused(keyed: Keyed, anonymous: str, headers: dict[str, s
     answer = server.http.post(f"/api/channels/news/{query}", 1, headers)
     assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="seth-pusher"')
     assert server.bare(headers=headers, query=query).closed() == REJECTED
+
+
+def test_an_expired_key_is_named_in_the_log(keyed: Keyed, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "sethpusher.access_control")
+    server = keyed(**SETTINGS)
+    assert server.http.get("/api/channels/", bearer(LONG_AGO)).status == 401
+    assert "auth_apikey: the key 'expired' has expired" in caplog.text
+
+
+class Tickets:
+    """Another authenticator, of tokens of JWT's form."""
+
+    @hookimpl
+    def authenticate(self, credentials: Credentials) -> Identity | None:
+        return Identity("ada") if credentials.headers.get("Authorization") == "Bearer a.b.c" else None
+
+
+def test_a_bearer_of_the_form_of_a_jwt_is_left_to_others(keyed: Keyed) -> None:
+    server = keyed(plugins=(Tickets(),), **SETTINGS)
+    assert server.http.get("/api/channels/", bearer("a.b.c")).status == 200
+    assert server.http.get("/api/channels/", bearer(ROOT)).status == 200
+    assert server.http.get("/api/channels/", bearer("a.b.d")).status == 401
 
 
 # ------------------------------------------------------------------------------------------------- what a key is for

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 from sethpusher_auth_apikey.keyfile import keys_in
 from sethpusher_auth_apikey.keys import KeyRing, hash_line, key_of
@@ -23,6 +25,22 @@ def test_a_key_and_its_hash_are_the_same_key():
     assert KeyRing([by_key]).find(KEY.encode()) is by_key
     assert KeyRing([by_key]).find(KEY.encode() + b"x") is None
     assert KEY not in repr(by_key)
+
+
+@pytest.mark.parametrize("presented", ["sp_key_number_0", "sp_key_number_4", "sp_no_key", ""])
+def test_every_key_is_compared_in_constant_time_whichever_is_presented(monkeypatch, presented):
+    ring = KeyRing(key_of(fields(name=str(number), key=f"sp_key_number_{number}")) for number in range(5))
+    compared = []
+
+    def compare(kept: bytes, given: bytes) -> bool:
+        compared.append((kept, given))
+        return kept == given
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    found = ring.find(presented.encode())
+    assert (found is not None) == presented.startswith("sp_key")
+    assert [kept for kept, _ in compared] == [key.digest for key in ring]
+    assert {given for _, given in compared} == {sha256(presented.encode()).digest()}
 
 
 @pytest.mark.parametrize(
