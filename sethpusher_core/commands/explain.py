@@ -7,7 +7,9 @@ as the server would, and exits with 0 where the answer is yes and with 1 where i
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..access import ACTIONS
@@ -29,9 +31,10 @@ DENIED: Final = 1
 """Exit code of ``explain access`` where the answer is no."""
 _USAGE: Final = (
     "write seth-pusher explain channel NAME, or explain access --action=A and --channel=C (or --to=USER, or neither: "
-    "the server), with --user=U (proven) or --claims=U or neither (no credentials), and --http for a call over HTTP"
+    "the server), with --user=U (proven) or --claims=U or neither (no credentials), --by=PLUGIN and --info=JSON for "
+    "what an authenticator says of the caller, and --http for a call over HTTP"
 )
-_WORDS: Final = frozenset({"user", "claims", "channel", "to", "action"})
+_WORDS: Final = frozenset({"user", "claims", "channel", "to", "action", "by", "info"})
 
 
 def run(start: Start) -> int:
@@ -63,15 +66,11 @@ def _explain_access(start: Start, words: Sequence[str]) -> int:
     action = given.get("action", "")
     if action not in ACTIONS:
         raise UsageError(f"explain access: --action must be one of {', '.join(ACTIONS)}")
-    identity, target = _caller(given), _target(given)
+    identity, target = _vouched(start, given, _caller(given)), _target(given)
     access = start.server().access
     allowed, reasons = asyncio.run(access.explain(identity, action, target, by_client=by_client))
-    who = "somebody without credentials" if identity.subscriber_id is None else repr(identity.subscriber_id)
-    if identity.subscriber_id is not None and not identity.proven:
-        who += " (claimed, not proven)"
-    print(
-        f"{'allowed' if allowed else 'denied'}: {action} of {target} to {who}, {'by message' if by_client else 'HTTP'}"
-    )
+    way = "by message" if by_client else "HTTP"
+    print(f"{'allowed' if allowed else 'denied'}: {action} of {target} to {_named(identity)}, {way}")
     for reason in reasons:
         print(f"  {_mark(reason)} {reason.by}: {reason.text}")
     return 0 if allowed else DENIED
@@ -83,6 +82,31 @@ def _caller(given: Mapping[str, str]) -> Identity:
     if "user" in given:
         return Identity(given["user"], proven=True)
     return Identity(given["claims"]) if "claims" in given else ANONYMOUS
+
+
+def _vouched(start: Start, given: Mapping[str, str], identity: Identity) -> Identity:
+    """The caller as an authenticator would hand it on."""
+    if "by" not in given:
+        if "info" in given:
+            raise UsageError("explain access: --info is what an authenticator says of the caller; name it with --by")
+        return identity
+    plugin = start.registry.get(given["by"])
+    if plugin is None or "authenticate" not in plugin.hooks:
+        raise UsageError(f"explain access: {given['by']} is no active authenticator; see seth-pusher --list-plugins")
+    try:
+        info = json.loads(given.get("info", "{}"))
+    except ValueError:
+        info = None
+    if not isinstance(info, dict):
+        raise UsageError('explain access: --info must be a JSON object, such as {"key": "shop"}')
+    return replace(identity, info=info, plugin=plugin.name)
+
+
+def _named(identity: Identity) -> str:
+    vouched = f" (by {identity.plugin})" if identity.plugin else ""
+    if identity.subscriber_id is None:
+        return f"somebody without an id{vouched}" if vouched else "somebody without credentials"
+    return f"{identity.subscriber_id!r}{vouched}" + ("" if identity.proven else " (claimed, not proven)")
 
 
 def _target(given: Mapping[str, str]) -> Address:

@@ -59,6 +59,8 @@ def test_the_answer_and_its_exit_code(tmp_path, capsys, words, code, lines):
         ["access", "--action=publish", "--user"],
         ["access", "--action=publish", "--user=a", "--claims=b"],
         ["access", "--action=publish", "--channel=a", "--to=b"],
+        ["access", "--action=publish", "--info={}"],
+        ["access", "--action=publish", "--by=nobody"],
         ["something"],
     ],
 )

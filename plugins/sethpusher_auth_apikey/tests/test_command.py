@@ -104,3 +104,32 @@ def test_a_keys_file_that_is_not_there_refuses_the_start(command: Command) -> No
     done = command("--port=0", "--auth-apikey-keys-file=none.toml")
     assert done.returncode == 3
     assert "none.toml: No such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (["--channel=shop.a"], 0, "yes plugin auth_apikey: says yes"),
+        (["--channel=news"], 1, "no  plugin auth_apikey: the key 'shop' is for other channels only"),
+        (["--channel=news", "--http"], 1, "is for other channels only"),
+        (["--to=ada", "--http"], 1, "the key 'shop' is for other channels only"),
+    ],
+)
+def test_what_a_key_may_do_is_explained_without_a_server(
+    command: Command, words: list[str], code: int, line: str
+) -> None:
+    table = f'name = "shop"\nkey = "{KEY}"\nscopes = ["publish"]\nchannels = ["shop.*"]\n'
+    (command.folder / "seth.toml").write_text(f"[[plugins.auth_apikey.keys]]\n{table}")
+    asked = ("--by=auth_apikey", '--info={"key": "shop"}', "--action=publish", *words)
+    done = command(f"--config={command.folder}/seth.toml", "explain", "access", *asked)
+    assert done.returncode == code, done.stderr
+    assert line in done.stdout
+    assert "to somebody without an id (by auth_apikey)" in done.stdout
+
+
+@pytest.mark.parametrize("info", ["key", "[1]", ""])
+def test_what_an_authenticator_says_is_an_object(command: Command, info: str) -> None:
+    asked = ("--by=auth_apikey", f"--info={info}", "--action=publish")
+    done = command("explain", "access", *asked, SETHPUSHER_AUTH_APIKEY__KEY=KEY)
+    assert done.returncode == 2
+    assert "--info must be a JSON object" in done.stderr
