@@ -19,6 +19,10 @@ __all__ = ["EXPIRY_NOTICE", "Admission"]
 EXPIRY_NOTICE: Final = 30.0
 """Seconds before the end of an identity at which its client is told; at once where less is left."""
 
+LONGEST_WAIT: Final = 60.0
+"""Seconds after which the clock is looked at again: a machine may have slept, or its clock been set, and timers see
+neither."""
+
 
 class Admission:
     """One connection's way past the authenticators. There is none where no authenticator is active.
@@ -109,12 +113,14 @@ class Admission:
                 self._decide()
             except RequestError as error:
                 connection.turn_away(error)
-        elif not self._noticed:
+            return
+        left = self._left()
+        if left > (0 if self._noticed else EXPIRY_NOTICE):  # not yet, or not any more: the clock was set back
+            self._watch()
+        elif left > 0:
             self._noticed = True
-            connection.send({"type": "expiring", "in": self._left()})
-            connection.server.deadlines.set(self, self._left())
-        elif self._left() > 0:  # the system's clock was set back
-            connection.server.deadlines.set(self, self._left())
+            connection.send({"type": "expiring", "in": left})
+            self._watch()
         else:
             connection.close(errors.EXPIRED)
 
@@ -174,7 +180,12 @@ class Admission:
         if self._expires_at is None or connection.closed:
             deadlines.clear(self)
         else:
-            deadlines.set(self, self._left() - EXPIRY_NOTICE)
+            self._watch()
+
+    def _watch(self) -> None:
+        """Waits for what comes next of the moment to tell the client and the end of its identity."""
+        seconds = self._left() - (0 if self._noticed else EXPIRY_NOTICE)
+        self._connection.server.deadlines.set(self, min(seconds, LONGEST_WAIT))
 
     def _left(self) -> float:
         """Seconds until the identity ends."""

@@ -13,7 +13,7 @@ from support.clients import Client
 from support.logs import LogWatch
 from support.server import RunningServer
 
-from sethpusher_core import errors
+from sethpusher_core import admission, errors
 from sethpusher_core.answers import Rejected
 from sethpusher_core.builtins.closed_door import ClosedDoor
 from sethpusher_core.hookspecs import hookimpl
@@ -251,6 +251,21 @@ def test_a_refresh_renews_it(serve: Serve) -> None:
     assert client.request({"type": "refresh", "token": "ada"})["subscriber_id"] == "ada"
     assert client.request({"type": "refresh", "token": "ada 0.2"})["expires_in"] <= 0.2
     assert client.next()["type"] == "expiring"
+    assert client.closed()[0] == errors.EXPIRED.code
+
+
+def test_a_clock_that_jumps_is_noticed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that slept, or whose clock was set: timers see neither."""
+    now, ahead = time.time, [0.0]
+    monkeypatch.setattr("time.time", lambda: now() + ahead[0])
+    monkeypatch.setattr(admission, "LONGEST_WAIT", 0.02)
+    client = serve_with(serve, Tokens()).bare(headers={"X-Token": "ada 1800"})
+    assert client.request({"type": "ping"})["type"] == "ack"
+    ahead[0] = 1790.0
+    assert client.next() == {"type": "expiring", "in": pytest.approx(10, abs=5)}
+    ahead[0] = 1700.0
+    assert client.request({"type": "ping"})["type"] == "ack"
+    ahead[0] = 3600.0
     assert client.closed()[0] == errors.EXPIRED.code
 
 
