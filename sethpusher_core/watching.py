@@ -22,8 +22,8 @@ class WatchedFile(Generic[T]):
     """What a file says now: keys, tokens, lists of names. For plugins whose settings name one.
 
     A file that is gone, or has become wrong, changes nothing: what was read last goes on to hold, and the log says what
-    is the matter, once for each change. Put a new file in the place of the old one by renaming it, so that it is never
-    seen half written; if it is, it is read again when the rest has come.
+    is the matter, once for each change. A change counts once the file has stayed the same from one look to the next: it
+    may be halfway through being written, and half of it may be a sound file that says less.
 
     Attributes:
         path: Where it is.
@@ -47,7 +47,7 @@ class WatchedFile(Generic[T]):
         self._make = read
         self._what = what
         self._log = log
-        self._seen = self._state()
+        self._read_of = self._seen = self._state()
         self._on_change: Callable[[T, T], None] | None = None
         self._watch = Repeating(self._look)
         self.value = self._read()
@@ -68,9 +68,10 @@ class WatchedFile(Generic[T]):
 
     async def _look(self) -> None:
         state = self._state()
-        if state == self._seen:
+        steady, self._seen = state == self._seen, state
+        if not steady or state == self._read_of:
             return
-        self._seen = state  # before it is read: what is written meanwhile is another change
+        self._read_of = state  # of before it is read: what is written meanwhile is another change
         try:
             new = self._read()
         except ValueError as error:

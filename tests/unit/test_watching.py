@@ -103,6 +103,18 @@ def test_a_change_holds_and_is_told_once(tmp_path: Path) -> None:
     assert all(old != new for old, new in changes.told)
 
 
+def test_one_that_is_being_written_is_left_alone_until_it_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("12")
+    file = watched(path)
+    for half in ("3", "345"):
+        path.write_text(half)
+        asyncio.run(file._look())
+        assert file.value == 12
+    asyncio.run(file._look())
+    assert file.value == 345
+
+
 def test_a_link_that_is_turned_to_another_file_is_a_change(tmp_path: Path) -> None:
     """As secrets are renewed in containers: the path is a link, and only its end is another."""
     for name in ("1", "2"):
