@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import tomllib
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sethpusher._connections import AskingConnection, HandledConnection
 from sethpusher.applications import SethPusherInMemoryApplication
+from support.server import RunningServer
 
-from sethpusher_core import __version__
+from sethpusher_core import CoreSettings, PushServer, __version__
 from sethpusher_core.connection import Connection
 from sethpusher_core.hub import Hub
 from sethpusher_core.notices import Notices
 from sethpusher_core.transports.router import PushRouter
+
+Serve = Callable[..., RunningServer]
 
 HERE = Path(__file__).parents[1]
 ROOT = HERE.parents[1]
@@ -49,3 +57,47 @@ def test_an_application_that_overrides_nothing_is_the_core() -> None:
     sending = {"broadcast", "remember", "forget", "get_connection_class"}
     assert sending.isdisjoint(vars(type(push.router)))
     assert isinstance(push.router, PushRouter)
+
+
+def calls_of_a_fan_out(server: RunningServer, subscribers: int) -> Counter[str]:
+    """Our functions, and the C functions that they call, to publish 20 messages to so many clients."""
+    clients = [server.sockjs() for _ in range(subscribers)]
+    for client in clients:
+        client.subscribe("news")
+    for client in clients:
+        client.take()
+    calls: Counter[str] = Counter()
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if "sethpusher" not in frame.f_code.co_filename:
+            return
+        if event == "call":
+            calls[frame.f_code.co_qualname] += 1
+        elif event == "c_call":
+            calls[argument.__qualname__] += 1
+
+    async def publish() -> None:
+        sys.setprofile(note)
+        try:
+            for number in range(20):
+                await server.push.publish("news", {"n": number})
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        finally:
+            sys.setprofile(None)
+
+    server.run(publish())
+    for client in clients:
+        assert [client.next()["message"]["n"] for _ in range(20)] == list(range(20))
+    return calls
+
+
+@pytest.mark.parametrize("subscribers", [1, 30])
+def test_the_fan_out_of_an_application_that_overrides_nothing_costs_what_the_cores_does(
+    serve: Serve, subscribers: int
+) -> None:
+    plain = RunningServer(PushServer(CoreSettings(debug=True))).start()
+    core = calls_of_a_fan_out(plain, subscribers)
+    plain.stop()
+    assert core["socket.send"] == 20 * subscribers
+    assert calls_of_a_fan_out(serve(SethPusherInMemoryApplication(debug=True)), subscribers) == core
