@@ -121,6 +121,7 @@ def test_creating_your_own_app(tmp_path: Path) -> None:
     [with_key] = [line for line in commands("curl") if "batman" in line]
     publish = named(commands("curl -X POST")[0])
     with Program(sys.executable, "my_app.py", "--logging=debug", cwd=str(tmp_path)) as app:
+        app.wait_for("MyAuth is asked about HTTP calls; connections need no credentials")
         address = app.address
         assert run(with_key, address) == {"subscriber_count": 0, "subscribers": {}}
         assert run(with_key.partition("\\?")[0], address)["status"] == 401

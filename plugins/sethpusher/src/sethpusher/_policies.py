@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from .applications import DefaultSethApplication
 
 __all__ = ["DISPATCHER", "policies_of"]
+
+log = logging.getLogger("sethpusher.application")
 
 DISPATCHER: Final = "application"
 """Name of the plugin that is the application itself."""
@@ -218,6 +221,13 @@ class AuthenticationPlugin:
         if isinstance(answer, Identity):
             return answer
         return self._pass() if answer else Rejected(f"{type(policy).__name__} said no")
+
+    @hookimpl
+    def startup(self) -> None:
+        """See :func:`sethpusher_core.hookspecs.startup`: says what the core cannot know."""
+        if not self._application.authenticate_connections:
+            policy = type(self._application.authentication_policy).__name__
+            log.info("%s is asked about HTTP calls; connections need no credentials (authenticate_connections)", policy)
 
     def _pass(self) -> Identity | None:
         asked = self._application.push.hooks.authenticate
