@@ -133,6 +133,26 @@ def test_a_claim_does_not_count_where_somebody_can_prove_ids(serve: Serve, heade
     assert [envelope["message"] for envelope in client.take()] == ["for all"]
 
 
+class Names:
+    """Gives an id to whoever names one, and vouches for none."""
+
+    @hookimpl
+    def authenticate(self, credentials: Credentials) -> Identity | None:
+        name = credentials.headers.get("X-Name")
+        return None if name is None else Identity(name)
+
+
+def test_an_id_that_an_authenticator_does_not_vouch_for_is_no_better(serve: Serve) -> None:
+    named = {"X-Name": "ada"}
+    alone = serve_with(serve, Names()).bare(headers=named)
+    assert connect(alone, subscriber_id="ada")["type"] == "ack"
+    server = serve_with(serve, Names(), Tokens())
+    client = server.bare(headers=named)
+    assert connect(client, subscriber_id="ada")["code"] == errors.DENIED.code
+    assert connect(client)["subscriber_id"] is None
+    assert roster(server, "all") == (set(), 1)
+
+
 def test_who_is_proven_need_not_say_who_it_is(serve: Serve) -> None:
     server = serve_with(serve, Tokens())
     client = server.bare(headers={"X-Token": "ada"})
