@@ -129,6 +129,30 @@ def test_slow_bodies_end(served: Served) -> None:
     assert raw(served.port, chunked) == b""
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: ",
+        b"POST /api/channels/a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
+    ],
+    ids=["headers", "body"],
+)
+def test_what_comes_drop_by_drop_ends_all_the_same(served: Served, begin: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", served.port)) as line:
+        line.settimeout(IMPATIENCE / 10)
+        line.sendall(begin)
+        for _ in range(int(10 * UNIT / IMPATIENCE)):
+            try:
+                line.sendall(b"1")
+                assert line.recv(100) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:  # the drop met a socket that was closed
+                pass
+            return
+    pytest.fail("the server waits for ever")
+
+
 def test_large_headers_and_bodies_are_refused(served: Served) -> None:
     assert b" 200 " not in raw(served.port, request("GET", "/health", "X: " + "x" * 70_000))
     assert b" 200 " not in raw(served.port, request("POST", "/api/channels/a/", body=b"1" * 2001))
