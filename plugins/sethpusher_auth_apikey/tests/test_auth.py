@@ -15,6 +15,7 @@ from support.server import RunningServer
 
 from sethpusher_core import Credentials, Identity, errors, hookimpl
 from sethpusher_core.settings import Secret
+from sethpusher_core.settings.rules import ChannelRule
 
 Keyed = Callable[..., RunningServer]
 
@@ -153,6 +154,21 @@ def test_connections_by_keys(keyed: Keyed) -> None:
     page.connect("a page")
     page.subscribe("news")
     assert page.request({"type": "publish", "channel": "news", "message": 1})["code"] == errors.DENIED.code
+
+
+def test_a_key_for_some_channels_may_connect_only_where_it_covers_the_common_one(keyed: Keyed) -> None:
+    closed = ChannelRule("*", subscribe="nobody", presence=True)
+    keys = (
+        KeyTable("page", key=Secret(SHOP), scopes=("subscribe",), channels=("news",)),
+        KeyTable("person", key=Secret(READER), scopes=("subscribe",), channels=("news", "all")),
+    )
+    server = keyed({"channels": (closed,)}, keys=keys)
+    page, person = server.bare(headers=bearer(SHOP)), server.bare(headers=bearer(READER))
+    assert page.request({"type": "connect", "subscriber_id": "ada"})["code"] == errors.DENIED.code
+    assert person.request({"type": "connect", "subscriber_id": "ada"})["type"] == "ack"
+    for client in (page, person):
+        client.subscribe("news")  # whatever the rule says
+        assert client.request({"type": "subscribe", "channel": "other"})["code"] == errors.DENIED.code
 
 
 # ----------------------------------------------------------------------------------------------------------- the file
