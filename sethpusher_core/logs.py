@@ -80,7 +80,10 @@ def hush_tornado() -> None:
 
 
 def _without_secrets(record: logging.LogRecord) -> bool:
-    text = record.getMessage()
+    try:
+        text = record.getMessage()
+    except Exception:  # noqa: BLE001 - a wrong logging call must not fail here: whoever writes the record says so
+        return True
     discreet = _MALFORMED.sub(r"\1***", _QUERY.sub(lambda query: masked(query[0]), text))
     if discreet != text:
         record.msg, record.args = discreet, ()

@@ -83,3 +83,10 @@ def test_a_request_that_tornado_shows(written: Callable[[], str]) -> None:
     request = HTTPServerRequest(start_line=start_line, headers=HTTPHeaders({"Host": "here"}))
     logging.getLogger("tornado.general").error("Uncaught exception %s\n%r", "GET /page?key=K&x", request)
     assert "uri='/page?key=***&***'" in written()
+
+
+def test_a_wrong_logging_call_is_not_made_worse(written: Callable[[], str]) -> None:
+    set_up("info", "text")
+    hush_tornado()
+    logging.getLogger("tornado.general").warning("%d of %s", "one")
+    assert "--- Logging error ---" in written()
