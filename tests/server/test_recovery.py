@@ -108,7 +108,7 @@ def test_a_second_subscribe_is_told_a_position_up_to_which_all_has_come(serve: S
     async def publish_and_subscribe() -> None:
         for number in range(3):
             await push.publish("news", number)
-        for number, connection in enumerate(push.connections.values()):
+        for number, connection in enumerate(reversed(push.connections.values())):  # the last are served last
             connection.receive(json.dumps({"type": "subscribe", "channel": "news", "id": f"again {number}"}))
             await asyncio.sleep(0)
 
