@@ -297,6 +297,19 @@ def test_who_has_seen_more_than_this_node_has_heard_gets_nothing_twice(
     assert client.take() == [last]
 
 
+def test_what_this_node_has_not_heard_yet_comes_when_it_has(late: tuple[RunningServer, Late]) -> None:
+    server, backend = late
+    server.bare().subscribe("news")
+    first, second = published(server, "a", "b")
+    server.call(backend.hand_over)
+    later = published(server, "c", "d")
+    client = server.bare()
+    ack = subscribe(client, recover=position(first))
+    assert (ack["recovered"], ack["publications"], ack["offset"]) == (True, [second], 2)
+    server.call(backend.hand_over)
+    assert client.take() == later, "once"
+
+
 def test_a_node_that_stays_behind_says_so(late: tuple[RunningServer, Late]) -> None:
     server, backend = late
     server.bare().subscribe("news")
