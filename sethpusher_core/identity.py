@@ -128,15 +128,18 @@ class Credentials:
 
     def query(self, name: str) -> str | None:
         """The last value of a query argument; None when it is absent or not UTF-8."""
+        value = self.query_bytes(name)
+        try:
+            return None if value is None else value.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def query_bytes(self, name: str) -> bytes | None:
+        """The same whatever it is, so that a credential which is not UTF-8 can be told from one that is not there."""
         if self._query is None:
             self._query = parse_qs_bytes(self.uri.partition("?")[2], keep_blank_values=True)
         values = self._query.get(name)
-        if not values:
-            return None
-        try:
-            return values[-1].decode()
-        except UnicodeDecodeError:
-            return None
+        return values[-1] if values else None
 
     @property
     def bearer(self) -> str | None:

@@ -45,6 +45,7 @@ def test_a_token_is_presented_by_the_same_caller() -> None:
 )
 def test_query_gives_the_last_value(uri: str, value: str | None) -> None:
     assert credentials(uri).query("k") == value
+    assert (credentials(uri).query_bytes("k") is None) == ("k" not in uri)
 
 
 def test_cookies_are_read_and_broken_ones_ignored() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tornado.escape import parse_qs_bytes
-
 from sethpusher_core import Credentials
 from sethpusher_core.identity import has_jwt_form
 
@@ -40,9 +38,8 @@ class Places:
             return _bytes_of(text)  # a JWT is left to another authenticator, which may know it
         if not self.argument:
             return None
-        query = parse_qs_bytes(credentials.uri.partition("?")[2], keep_blank_values=True)
-        if self.argument in query:
-            return query[self.argument][-1]  # as bytes: one that is not UTF-8 is bad, not missing
+        if (data := credentials.query_bytes(self.argument)) is not None:
+            return data  # one that is not UTF-8 is bad, not missing
         return self._in_form(credentials)
 
     def _in_form(self, credentials: Credentials) -> bytes | None:
