@@ -67,7 +67,7 @@ class Presence:
         try:
             return await self._backend.enter(Address.channel(channel), connection.id, connection.subscriber_id, info)
         except BackendError as error:
-            log.warning("%s is missing in the presence of %s: %s", connection.id, channel, error)
+            log.warning("%s is missing in the presence of %s for now: %s", connection.id, channel, error)
             return False
 
     async def leave(self, connection: Connection, channel: str) -> bool:
@@ -82,7 +82,7 @@ class Presence:
         try:
             return await self._backend.leave(Address.channel(channel), connection.id)
         except BackendError as error:
-            log.warning("%s stays in the presence of %s until its lease ends: %s", connection.id, channel, error)
+            log.warning("%s stays in the presence of %s for now: %s", connection.id, channel, error)
             return False
 
     async def roster(self, channel: str) -> Roster:

@@ -134,7 +134,8 @@ class SupportsPresence(Protocol):
     """Capability PRESENCE: who is in an address, over all nodes, first in and last out per person.
 
     Memberships belong to the node that entered them and are leased: when a node dies without leaving, they are gone
-    within ``lease`` seconds. The core calls :meth:`renew` often enough.
+    within ``lease`` seconds. The core calls :meth:`renew` often enough. What :meth:`enter` or :meth:`leave` could not
+    note, :meth:`renew` makes up for: else one lost call would show a person who is gone for as long as the node lives.
 
     Attributes:
         lease: Seconds; 0 when memberships end with the process anyway.
@@ -149,7 +150,7 @@ class SupportsPresence(Protocol):
             Whether it is the first connection of that person; True for an anonymous one.
 
         Raises:
-            BackendError: It is not noted.
+            BackendError: It is not noted for now; :meth:`renew` sees to it.
         """
 
     async def leave(self, address: Address, connection_id: str) -> bool:
@@ -159,7 +160,7 @@ class SupportsPresence(Protocol):
             Whether it was the last connection of that person (True for an anonymous one); False if it was not in.
 
         Raises:
-            BackendError: It is not noted; it will end with the lease.
+            BackendError: It is not noted for now; :meth:`renew` sees to it.
         """
 
     async def roster(self, address: Address) -> Roster:
@@ -170,7 +171,7 @@ class SupportsPresence(Protocol):
         """
 
     async def renew(self) -> None:
-        """Keeps this node's memberships alive for another lease.
+        """Keeps this node's memberships alive for another lease, and makes up for what could not be noted.
 
         Raises:
             BackendError: It could not; the core tries again.
