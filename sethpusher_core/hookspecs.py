@@ -31,7 +31,7 @@ Rules that hold for every hook:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import pluggy
@@ -246,6 +246,23 @@ def unsubscribed(connection: Connection, channel: str) -> MaybeAwaitable[None]:
     Args:
         connection: The connection.
         channel: The channel's name.
+    """
+
+
+@hookspec
+def health(server: PushServer) -> MaybeAwaitable[Mapping[str, Any] | None]:
+    """Adds to the details of ``/health``: counters, ages, what is wrong.
+
+    Warm. Called for each ``GET /health?details`` of a caller who may ``inspect``. All are asked; each answer stands
+    under ``details`` and the plugin's name.
+
+    Args:
+        server: The server.
+
+    Returns:
+        Names and values that JSON has a form for; None: nothing to say.
+
+    When it raises or times out that is logged and counted, and ``{"failed": ...}`` stands in its place.
     """
 
 

@@ -18,6 +18,7 @@ from .answers import Refused
 from .backends.base import Accepted, Backend, Outgoing, Position
 from .backends.capabilities import as_history
 from .errors import BackendError, HookError, RequestError
+from .plugins.steps import FailureLog
 from .publication import Publication
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Publisher:
         self._hooks = hooks
         self._rule_of = rule_of
         self._go_on = persist_failure == "log"
+        self._failures = FailureLog(logger=log)  # a full disk fails every batch, and would fill the next one by its log
         self._backend: Backend | None = None
         self._waiting: list[tuple[Publication, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -204,7 +206,7 @@ class Publisher:
             if persist is not None:
                 await persist(tuple(publications))
         except HookError as error:
-            log.error("persist failed for %d publications: %s", len(batch), error, exc_info=error.__cause__)
+            self._failures.report(error, f"persist failed for {len(batch)} publications: ")
             if not self._go_on:
                 refusal = RequestError(errors.UNAVAILABLE)
                 for _, future in batch:

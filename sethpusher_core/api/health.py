@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from .. import jsontext
 from ..addresses import SERVER
 from ..identity import Credentials
 from .base import PublicHandler
@@ -26,9 +30,9 @@ class HealthHandler(PublicHandler):
         access = self.server.access
         credentials = Credentials.of_request(self.request, purpose="http", transport="http")
         await access.authorize(await access.authenticate(credentials), "inspect", SERVER)
-        self.answer({"status": 200, "message": "alive", **self._details()})
+        self.answer({"status": 200, "message": "alive", **await self._details()})
 
-    def _details(self) -> dict[str, Any]:
+    async def _details(self) -> dict[str, Any]:
         server = self.server
         counts = server.hooks.counts().items()
         return {
@@ -42,7 +46,20 @@ class HealthHandler(PublicHandler):
                 {"plugin": plugin, "hook": hook, "calls": count.calls, "failures": count.failures}
                 for (plugin, hook), count in sorted(counts)
             ],
+            "details": {} if server.hooks.health is None else _told(await server.hooks.health(server)),
         }
+
+
+def _told(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, msgspec.Raw]:
+    """What plugins say, as JSON text; one that says what JSON has no form for spoils only its own."""
+    told: dict[str, msgspec.Raw] = {}
+    for plugin, answer in answers.items():
+        try:
+            text = jsontext.encode(dict(answer))
+        except (TypeError, ValueError) as error:
+            text = jsontext.encode({"failed": f"plugin {plugin}, hook health: {error}"})
+        told[plugin] = msgspec.Raw(text)
+    return told
 
 
 class ReadyHandler(PublicHandler):

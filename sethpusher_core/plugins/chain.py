@@ -11,21 +11,21 @@ Rules that hold for all kinds:
 * What an implementation raises, SystemExit and cancellations of its own included, an answer that takes too long and an
   answer of a wrong type become a HookError that names plugin and hook, with the cause behind it. KeyboardInterrupt
   passes, and so does the cancellation of the calling task.
-* A kind that raises leaves logging to its caller; a kind that goes on (:class:`Observers`, :class:`AskAll`) logs
-  itself, throttled.
+* A kind that raises leaves logging to its caller; a kind that goes on (:class:`Observers`, :class:`AskAll`,
+  :class:`Survey`) logs itself, throttled.
 """
 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple
 
 from ..answers import Allowed, Denied, Refused
 from ..errors import HookError
 from .steps import FailureLog, Step
 
-__all__ = ["AskAll", "Cold", "FirstAnswer", "HookChain", "Observers", "Pipeline", "RunAll", "RunReverse"]
+__all__ = ["AskAll", "Cold", "FirstAnswer", "HookChain", "Observers", "Pipeline", "RunAll", "RunReverse", "Survey"]
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -218,6 +218,37 @@ class Observers(HookChain, Generic[*Offered]):
                     await step.settled(answer, self._timeout)
             except HookError as error:
                 self._failures.report(error)
+
+
+class Survey(HookChain, Generic[*Offered]):
+    """Asks everybody for a mapping, and gives each answer under its plugin's name; None is left out.
+
+    A failure is counted and logged, and stands as ``{"failed": ...}`` where the answer would be.
+    """
+
+    __slots__ = ("_failures",)
+
+    def __init__(self, steps: Iterable[Step], timeout: float | None, failures: FailureLog) -> None:
+        super().__init__(steps, timeout)
+        self._failures = failures
+
+    async def __call__(self, *arguments: *Offered) -> dict[str, Mapping[str, Any]]:
+        """The answers."""
+        answers: dict[str, Mapping[str, Any]] = {}
+        for step in self._steps:
+            try:
+                answer = step.call(arguments)
+                if answer is not None:
+                    answer = await step.settled(answer, self._timeout)
+                if answer is None:
+                    continue
+                if not isinstance(answer, Mapping):
+                    raise step.wrong(answer, "a mapping or None")
+                answers[step.plugin] = answer
+            except HookError as error:
+                self._failures.report(error)
+                answers[step.plugin] = {"failed": str(error)}
+        return answers
 
 
 class Pipeline(HookChain, Generic[T]):

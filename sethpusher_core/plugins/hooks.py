@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ..answers import Handled, Rejected
 from ..errors import HookError, RequestError
 from ..identity import Credentials, Identity
-from .chain import AskAll, Cold, FirstAnswer, HookChain, Observers, Pipeline, RunAll, RunReverse
+from .chain import AskAll, Cold, FirstAnswer, HookChain, Observers, Pipeline, RunAll, RunReverse, Survey
 from .offers import (
     BackendOffer,
     CommandOffer,
@@ -61,6 +61,7 @@ class Hooks:
         disconnected: Observers.
         subscribed: Observers.
         unsubscribed: Observers.
+        health: All are asked; answers by plugin.
         startup: All in order; the first failure stops.
         shutdown: All in reverse order; failures come together.
     """
@@ -73,6 +74,7 @@ class Hooks:
         "connected",
         "disconnected",
         "dispatch",
+        "health",
         "persist",
         "shutdown",
         "startup",
@@ -90,6 +92,7 @@ class Hooks:
     disconnected: Observers[Connection, int] | None
     subscribed: Observers[Connection, str] | None
     unsubscribed: Observers[Connection, str] | None
+    health: Survey[PushServer] | None
     startup: RunAll[PushServer] | None
     shutdown: RunReverse[PushServer] | None
 
@@ -196,6 +199,7 @@ def _kinds(timeout: float | None, log: FailureLog) -> dict[str, Callable[[tuple[
         "disconnected": observers,
         "subscribed": observers,
         "unsubscribed": observers,
+        "health": lambda steps: Survey(steps, timeout, log),
         "routes": Cold,
         "commands": Cold,
         "startup": lambda steps: RunAll(steps, timeout),

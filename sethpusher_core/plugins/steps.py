@@ -192,14 +192,16 @@ class FailureLog:
 
     Args:
         clock: Gives seconds that only grow.
+        logger: Where to.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, logger: logging.Logger = log) -> None:
         self._clock = clock
+        self._logger = logger
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def report(self, error: HookError) -> None:
-        """Logs a failure, or counts it until its next line."""
+    def report(self, error: HookError, before: str = "") -> None:
+        """Logs a failure, with some words before it, or counts it until its next line."""
         key, now = (error.plugin, error.hook), self._clock()
         last, unsaid = self._seen.get(key, (float("-inf"), 0))
         if now - last < QUIET_SECONDS:
@@ -207,7 +209,7 @@ class FailureLog:
             return
         self._seen[key] = (now, 0)
         more = f" (and {unsaid} more since the last such line)" if unsaid else ""
-        log.error("%s%s", error, more, exc_info=error.__cause__)
+        self._logger.error("%s%s%s", before, error, more, exc_info=error.__cause__)
 
 
 def positional(function: Callable[..., Any], offered: tuple[str, ...]) -> Callable[..., Any]:

@@ -329,6 +329,30 @@ def test_details_of_health_are_for_those_who_may_inspect(serve: Serve) -> None:
     assert {"plugin": "Tokens", "hook": "authenticate", "calls": 2, "failures": 0} in details["hooks"]
 
 
+class Talker:
+    name = "talker"
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    @hookimpl
+    async def health(self) -> Any:
+        return self.answer
+
+
+def test_plugins_add_to_the_details_of_health(serve: Serve) -> None:
+    mute = Talker(None)
+    mute.name = "mute"
+    wrong = Talker({"bytes": b"x"})
+    wrong.name = "wrong"
+    server = serve(PushServer(plugins=[Talker({"rows": 3, "oldest": None}), mute, wrong]))
+    details = server.http.get("/health?details").json["details"]
+    assert details["talker"] == {"rows": 3, "oldest": None}
+    assert "not JSON serializable" in details["wrong"]["failed"]
+    assert details.keys() == {"talker", "wrong"}
+    assert "details" not in server.http.get("/health").json
+
+
 def test_a_denial_does_not_tell_whether_a_channel_exists(serve: Serve) -> None:
     closed = ChannelRule(
         "*", subscribe="nobody", presence_read="nobody", history_read="nobody", history=10, presence=True

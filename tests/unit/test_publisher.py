@@ -241,6 +241,18 @@ async def test_when_persist_fails_nothing_of_the_batch_is_sent() -> None:
 
 
 @in_loop
+async def test_a_persister_that_fails_again_and_again_is_logged_once_a_minute() -> None:
+    with LogWatch() as logs:
+        persister = Persister()
+        house = House(persister)
+        persister.error = OSError("disk full")
+        for number in range(3):
+            assert codes(await house.publish(made(number))) == [errors.UNAVAILABLE]
+        logs.expect("persist failed for 1 publications.*disk full", level=40)
+        logs.check()
+
+
+@in_loop
 async def test_with_persist_failure_log_it_is_sent_all_the_same() -> None:
     with LogWatch() as logs:
         persister = Persister()
