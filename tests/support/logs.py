@@ -37,6 +37,13 @@ class LogWatch(logging.Handler):
             self._records.remove(found)
         return found.getMessage()
 
+    def drop(self, *patterns: str) -> None:
+        """Takes out all lines that one of some regular expressions is found in, if there are any."""
+        with self._changed:
+            for record in list(self._records):
+                if any(re.search(pattern, record.getMessage()) for pattern in patterns):
+                    self._records.remove(record)
+
     def lines(self) -> list[str]:
         """What nobody has expected so far."""
         formatter = logging.Formatter("%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,102 @@
+"""Letters: what the outbox holds. One letter is one publication on its way to the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from sethpusher_core import Address, Publication
+
+__all__ = ["Letter", "NewLetter", "SteadyClock", "address_of", "letter_of", "stripe_of", "target_of"]
+
+_json: Final = msgspec.json.encode
+_decode_target: Final = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class NewLetter(NamedTuple):
+    """A letter that is not in the outbox yet.
+
+    Attributes:
+        id: The publication's id: what the API knows repeats by.
+        lane: Which letters it must not overtake: those of the same lane.
+        target: The address, as JSON text: ``{"channel": ...}`` or ``{"user": ...}``.
+        body: JSON text that is posted, alone or in a batch.
+        keyed: Whether it may be given to the outbox again, under the same id.
+    """
+
+    id: str
+    lane: int
+    target: str
+    body: bytes
+    keyed: bool
+
+
+class Letter(NamedTuple):
+    """A letter in the outbox.
+
+    Attributes:
+        seq: Its number; a later one has a greater number.
+        id: See :class:`NewLetter`.
+        target: See :class:`NewLetter`.
+        body: See :class:`NewLetter`.
+    """
+
+    seq: int
+    id: str
+    target: str
+    body: bytes
+
+
+def target_of(address: Address) -> str:
+    """The JSON text of an address."""
+    return _json({address.kind: address.name}).decode()
+
+
+def address_of(target: str) -> Address:
+    """The address of a letter."""
+    [(kind, name)] = _decode_target(target).items()
+    return Address(kind, name)
+
+
+def letter_of(publication: Publication, lane: int, target: str, now: float) -> NewLetter:
+    """A publication as a letter.
+
+    Args:
+        publication: The publication.
+        lane: Its lane.
+        target: Its address, as :func:`target_of` writes it.
+        now: When it was accepted: seconds since 1970.
+    """
+    body = b'{"id":%b,%b,"message":%b,"sender_id":%b,"accepted_at":%.3f}' % (
+        _json(publication.id),
+        target[1:-1].encode(),
+        publication.data,
+        publication.sender,
+        now,
+    )
+    return NewLetter(publication.id, lane, target, body, publication.idempotency_key is not None)
+
+
+def stripe_of(text: str) -> int:
+    """A number of 63 bits that is always the same for a text, and in practice never for two."""
+    from hashlib import blake2b  # here, because it loads OpenSSL, which a start without this plugin need not pay
+
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 1
+
+
+class SteadyClock:
+    """Seconds since 1970 that only grow, whatever is done to the system's clock after this was made.
+
+    Ages are measured with it, so that a jump of the clock makes nothing old.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._begin = wall() - monotonic()
+
+    def __call__(self) -> float:
+        """Now."""
+        return self._begin + self._monotonic()

@@ -1,0 +1,164 @@
+"""The outbox from the event loop: one thread writes, and what comes while it writes is committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from .errors import OutboxFull
+from .groups import Group, Stored
+from .letters import Letter, NewLetter
+from .outbox import Outbox
+
+__all__ = ["Writer"]
+
+log = logging.getLogger("sethpusher.persist_http")
+
+T = TypeVar("T")
+
+QUIET_SECONDS: Final = 60.0
+"""How long after a line about a failure the next ones are not told."""
+RETRY_SECONDS: Final = 1.0
+"""How long after a failure it is tried again to write down what has been posted."""
+
+
+class Writer:
+    """Hands groups to the outbox, one after the other."""
+
+    def __init__(self, outbox: Outbox, arrived: Callable[[Stored], None]) -> None:
+        """Starts a thread with the first use.
+
+        Args:
+            outbox: What it writes to.
+            arrived: Called in the loop after each commit, before those who wait for it go on.
+        """
+        self._outbox = outbox
+        self._arrived = arrived
+        self._thread = ThreadPoolExecutor(1, "sethpusher-outbox")
+        self._waiting: list[tuple[Sequence[NewLetter], asyncio.Future[None]]] = []
+        self._done: list[int] = []
+        self._dead: list[tuple[int, str]] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
+        self._said = False
+        self._quiet_until = 0.0
+
+    async def put(self, batch: Sequence[NewLetter]) -> None:
+        """Returns when the batch is in the outbox.
+
+        Raises:
+            OutboxError: It is not.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((batch, future))
+        self._wake()
+        await future
+
+    def done(self, numbers: Sequence[int]) -> None:
+        """Has letters removed that have been posted. It may take until the disk allows it."""
+        self._done += numbers
+        self._wake()
+
+    def bury(self, number: int, why: str) -> None:
+        """Has a letter moved to the dead ones."""
+        self._dead.append((number, why))
+        self._wake()
+
+    async def read(self, lane: int, after: int, rows: int, size: int) -> list[Letter]:
+        """See :meth:`Outbox.read`."""
+        return await self.call(lambda: self._outbox.read(lane, after, rows, size))
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """Runs something on the outbox, between two groups."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def close(self) -> None:
+        """Writes what there is to write, closes the outbox, and ends the thread."""
+        self._stop_waiting()
+        self._wake()
+        while self._worker is not None:
+            await asyncio.wait([self._worker])
+        if self._stop_waiting():
+            log.warning("%d letters that were posted could not be removed, and will be posted again", len(self._done))
+        await self.call(self._outbox.close)  # in the thread, so that nothing that it still does is cut off
+        self._thread.shutdown(wait=False)
+
+    def _wake(self) -> None:
+        if self._worker is None and (self._waiting or ((self._done or self._dead) and self._later is None)):
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting or ((self._done or self._dead) and self._later is None):
+                await self._write()
+        finally:
+            self._worker = None
+
+    async def _write(self) -> None:
+        # Publishers that have given up are not counted on to want it still.
+        waiting = [(batch, future) for batch, future in self._waiting if not future.done()]
+        self._waiting = []
+        batches = [batch for batch, _ in waiting]
+        futures = [future for _, future in waiting]
+        if self._later is not None:
+            await self._commit(Group(batches), futures)
+            return
+        group = Group(batches, self._done, self._dead)
+        self._done, self._dead = [], []
+        mixed = bool(batches) and bool(group.done or group.dead)
+        if not await self._commit(group, futures, split=mixed) and mixed:
+            # What keeps one of the two from being written need not keep the other; and what is removed makes room.
+            await self._commit(Group(done=group.done, dead=group.dead), [])
+            await self._commit(Group(batches), futures)
+
+    async def _commit(self, group: Group, futures: Sequence[asyncio.Future[None]], *, split: bool = False) -> bool:
+        """Writes a group; whether that went well. With ``split`` a failure is kept quiet: the parts are tried."""
+        if not (group.batches or group.done or group.dead):
+            return True
+        try:
+            stored = await self.call(lambda: self._outbox.commit(group))
+        except Exception as error:  # noqa: BLE001 - whatever it is, publishers must hear of it
+            if not split:
+                self._fail(error, group)
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(error)
+            return False
+        if self._said:
+            self._said = False
+            log.warning("the outbox can be written again")
+        self._arrived(stored)
+        for future, result in zip(futures, stored.batches, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, OutboxFull):
+                future.set_exception(result)
+            else:
+                future.set_result(None)
+        return True
+
+    def _fail(self, error: Exception, group: Group) -> None:
+        # A disk that is all but full takes some and refuses some: once a minute that is told.
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+            self._said = True
+            log.error("%s; what cannot be written is refused", error)
+        if group.done or group.dead:
+            self._done, self._dead = group.done + self._done, group.dead + self._dead
+            if self._later is None:
+                self._later = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._again)
+
+    def _stop_waiting(self) -> bool:
+        if self._later is None:
+            return False
+        self._later.cancel()
+        self._later = None
+        return True
+
+    def _again(self) -> None:
+        self._later = None
+        self._wake()
