@@ -36,7 +36,7 @@ def test_what_it_declares() -> None:
     ours, core = project(HERE), project(ROOT)
     assert ours["version"] == __version__ == "1.0.0"
     assert ours["dependencies"] == ["sethpusher-core>=1.0,<2"]
-    assert ours["optional-dependencies"] == {"redis": ["sethpusher-redis"]}
+    assert ours["optional-dependencies"] == {"http": ["sethpusher-persist-http"], "redis": ["sethpusher-redis"]}
     assert ours["scripts"] == core["scripts"] == {"seth-pusher": "sethpusher_core.cli:main"}
     assert ours["requires-python"] == core["requires-python"]
     assert (HERE / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()

@@ -37,7 +37,12 @@ from .api.views import UnknownHandler
 from .authenticators import EchoAuthenticationPolicy, lets_everybody_in
 from .dispatchers import DefaultMessageDispatcher
 from .mixins import InMemoryPubSubMixin, RedisPubSubMixin
-from .persistors import DefaultPersistencePolicy, RedisPersistencePolicy, keeps_nothing
+from .persistors import (
+    DefaultPersistencePolicy,
+    ExternalApiPersistencePolicy,
+    RedisPersistencePolicy,
+    keeps_nothing,
+)
 from .utils import BasicPubSubManager
 from .ws.views import SethSocketHandler
 
@@ -168,6 +173,8 @@ class DefaultSethApplication(Application):
         self.persistence_policy = self.get_persistence_policy(**kwargs)
         if isinstance(self.persistence_policy, RedisPersistencePolicy):
             require("persist_redis", self.persistence_policy.why)
+        if isinstance(self.persistence_policy, ExternalApiPersistencePolicy):
+            require("persist_http", self.persistence_policy.why)
         super().__init__([], **kwargs)
 
     @classmethod

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
-
-from tornado.httpclient import AsyncHTTPClient
 
 from sethpusher_core import jsontext
 from sethpusher_core.addresses import Address
@@ -23,6 +22,8 @@ from ._work import DONE, settled
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from sethpusher_persist_http.sender import Sender
+
     from sethpusher_core.server import PushServer
 
 __all__ = [
@@ -35,8 +36,8 @@ __all__ = [
 
 log = logging.getLogger("sethpusher.persistence")
 
-DRAIN_SECONDS: Final = 3.0
-"""How long a stopping server waits for posts; less than ``hook_timeout`` mostly is."""
+DRAIN_SECONDS: Final = 2.0
+"""How long a stopping server waits for posts, and then for those under way; less than ``hook_timeout`` mostly is."""
 
 persisting: Final[ContextVar[Publication | None]] = ContextVar("sethpusher_publication", default=None)
 """The publication for which a persistence policy is being asked."""
@@ -58,28 +59,37 @@ class DefaultPersistencePolicy:
 
 
 class ExternalApiPersistencePolicy(DefaultPersistencePolicy):
-    """Posts each message to an API of your own, with Tornado's AsyncHTTPClient.
+    """Posts each message to an API of your own, by the sender of the distribution sethpusher-persist-http.
 
     What is posted is ``{"message": ..., "channel": ...}``, with ``user`` in the place of ``channel`` for a message to a
-    user. It is sent in the background: publishing does not wait for the API. So this promises little: a message is
-    posted at most once; it is lost when the API does not answer 2xx within ``timeout``, when more than ``max_waiting``
-    wait, and when this process dies; messages may arrive in another order than they were published in. Losses are
-    logged: the first, and how many there were when the API is back. Whoever needs every message there will want the
-    plugin sethpusher-persist-http in the place of this class.
+    user. It is posted in the background, until the API takes it, in order for each channel and user; publishing does
+    not wait for the API. What waits is lost when this process dies, unless ``durability`` says otherwise; a server that
+    stops in good order posts what it can, and says how many are lost. What the API answers with 4xx is logged, and lost
+    or (with a ``durability`` on disk) a dead letter.
 
     Attributes:
         api_url: Where to post; nothing is posted while it is empty.
-        timeout: Seconds that one post may take; it may wait as long before, for others that are under way.
-        max_waiting: Messages that may wait for the API at once.
+        timeout: Seconds that one post may take.
+        max_waiting: Messages that may wait for the API; above it publishing is refused.
+        durability: ``memory``; or ``process`` or ``power``: what waits is kept on disk, in the folder ``external-api``
+            of the core's ``state_dir``, and survives the end of this process, or loss of power, too.
     """
 
     api_url = ""
     timeout = 10.0
-    max_waiting = 1000
-    _lost = 0
+    max_waiting = 100_000
+    durability = "memory"
+    _sender: Sender | None = None
+
+    @property
+    def why(self) -> str:
+        """Why it needs the distribution, for the operator."""
+        return f"{type(self).__name__} posts messages to an API"
 
     def get_api_url(self, **kwargs: Any) -> Any:
         """Where a message is posted. An override may be a plain function or a coroutine; an empty text skips it.
+
+        Asked whenever something is about to be posted, so that a message that waits goes where it should go then.
 
         Args:
             kwargs: ``channel`` or ``user``, as for ``persist``.
@@ -87,67 +97,67 @@ class ExternalApiPersistencePolicy(DefaultPersistencePolicy):
         return self.api_url
 
     def persist(self, data: Any, **kwargs: Any) -> Any:
-        """Has a message posted; see the class for what that promises."""
-        posts = self._posts
-        if len(posts) >= self.max_waiting:
-            self._note_loss(f"more than {self.max_waiting} messages wait for it")
-            return DONE
-        post = asyncio.get_running_loop().create_task(self._post(data, kwargs))
-        posts.add(post)
-        post.add_done_callback(posts.discard)
-        return DONE
+        """Has a message posted; what is returned may be awaited, and tells when the message is kept.
+
+        Raises:
+            SettingsError: The distribution is not installed, or this policy belongs to no application.
+        """
+        publication = persisting.get()
+        as_published = publication is not None and data is publication.message
+        text = publication.data if publication is not None and as_published else jsontext.encode(data)
+        address = Address.channel(kwargs["channel"]) if "user" not in kwargs else Address.user(kwargs["user"])
+        body = b'{"message":%b,%b' % (text, jsontext.encode({address.kind: address.name})[1:])
+        # In a task, because an override may throw away what this returns.
+        task = asyncio.get_running_loop().create_task(self._keep(address, body, publication))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _keep(self, address: Address, body: bytes, publication: Publication | None) -> None:
+        if self._sender is None:
+            require("persist_http", self.why)
+            raise SettingsError(f"{self.why}; only an application that has it as its policy can use it")
+        if publication is None:
+            await self._sender.post(address, body, uuid4().hex)
+        else:
+            await self._sender.post(address, body, publication.id, keyed=publication.idempotency_key is not None)
 
     async def begin(self, server: PushServer) -> None:
-        """Says so if nothing can be posted; called when the server starts."""
+        """Starts the sender; called when the server starts.
+
+        Raises:
+            SettingsError: There is no place to keep messages in.
+        """
         if not self.api_url and is_ours(self, "persist", "get_api_url"):
             log.warning("%s posts nothing: its api_url is empty", type(self).__name__)
+        folder = server.settings.state_dir
+        if self.durability != "memory" and folder is None:
+            raise SettingsError(f"{type(self).__name__} has durability = {self.durability!r}, which needs state_dir")
+        require("persist_http", self.why)
+        from sethpusher_persist_http.sender import Sender
+
+        self._sender = Sender(
+            lambda address: settled(self.get_api_url(**{address.kind: address.name})),
+            timeout=self.timeout,
+            max_rows=self.max_waiting,
+            folder=None if self.durability == "memory" or folder is None else Path(folder) / "external-api",
+            durability=self.durability,
+        )
+        self._sender.start()
 
     async def drain(self) -> None:
-        """Gives the posts under way a little time, and gives up the rest; called when the server stops."""
-        if not self._posts:
-            return
-        _, late = await asyncio.wait(self._posts, timeout=DRAIN_SECONDS)
-        for post in late:
-            post.cancel()
-        if late:
-            await asyncio.wait(late)
-            log.error("%s: stopped with %d messages that were not posted", type(self).__name__, len(late))
+        """Gives what waits a little time; called when the server stops."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.stop(DRAIN_SECONDS)
 
     @property
-    def _posts(self) -> set[asyncio.Task[None]]:
-        """What is under way. Made when it is needed: a subclass's constructor need not know of it."""
-        posts: set[asyncio.Task[None]] = self.__dict__.setdefault("_under_way", set())
-        return posts
-
-    async def _post(self, data: Any, target: dict[str, Any]) -> None:
-        url = ""
-        try:
-            body = jsontext.encode({"message": data, **target})
-            url = await settled(self.get_api_url(**target))
-            if not url:
-                return
-            await AsyncHTTPClient().fetch(
-                url,
-                method="POST",
-                headers={"Content-Type": "application/json"},
-                body=body,
-                connect_timeout=self.timeout,
-                request_timeout=self.timeout,
-            )
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong, the message is lost and that is said
-            self._note_loss(f"{type(error).__name__}: {error}", url)
-        else:
-            self._note_success(url)
-
-    def _note_loss(self, reason: str, url: str = "") -> None:
-        self._lost += 1
-        if self._lost == 1:
-            log.error("%s: a message could not be posted to %s: %s", type(self).__name__, url or "the API", reason)
-
-    def _note_success(self, url: str) -> None:
-        lost, self._lost = self._lost, 0
-        if lost:
-            log.warning("%s: posting to %s works again; messages lost: %d", type(self).__name__, url, lost)
+    def _under_way(self) -> set[asyncio.Task[None]]:
+        """What is being kept. Made when it is needed: a subclass's constructor need not know of it."""
+        tasks: set[asyncio.Task[None]] = self.__dict__.setdefault("_keeping", set())
+        return tasks
 
 
 class RedisPersistencePolicy(DefaultPersistencePolicy):
