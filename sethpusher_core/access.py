@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from . import errors
-from .addresses import CHANNEL, Address
+from .addresses import CHANNEL, SERVER, USER, Address
 from .answers import Allowed, Denied, Rejected
 from .errors import HookError, RequestError
 from .identity import ANONYMOUS, Credentials, Identity
@@ -30,6 +30,8 @@ Anonymous: TypeAlias = Literal["none", "connect", "all"]
 
 ACTIONS: Final = ("subscribe", "publish", "presence", "history", "inspect", "administer")
 """What ``authorize`` is asked about."""
+
+_EVERYTHING: Final = frozenset({USER, SERVER.kind})
 
 NO_TOKENS: Final = "No authenticator of this server takes tokens."
 
@@ -248,7 +250,7 @@ def covers(patterns: Iterable[str], target: Address) -> bool:
     """
     if target.kind == CHANNEL:
         return any(matches(pattern, target.name) for pattern in patterns)
-    return "*" in patterns
+    return target.kind in _EVERYTHING and "*" in patterns  # a later core may ask about more
 
 
 def _reason(plugin: str, opinion: Allowed | Denied | None) -> Reason:

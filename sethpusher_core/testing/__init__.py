@@ -1,6 +1,8 @@
 """The compliance kit: for each seam one class that says, test by test, what an implementation must hold.
 
-An author subclasses one class in a test module and gives one fixture::
+``PluginCompliance`` is for every plugin; ``BackendCompliance``, ``PersistCompliance``, ``AuthenticateCompliance``,
+``AuthorizeCompliance``, ``DispatchCompliance`` and ``TransformCompliance`` for what it implements. An author subclasses
+a class in a test module and gives what it asks for, mostly one fixture::
 
     import pytest
     from sethpusher_core.testing import BackendCompliance
@@ -34,20 +36,67 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .authenticate import AuthenticateCompliance
+    from .authorize import AuthorizeCompliance
     from .backend import BackendCompliance
+    from .callers import Presented
+    from .changes import REFUSED, Change
+    from .dispatch import DispatchCompliance
     from .loops import kit_time
+    from .opinions import Opinion
     from .persist import PersistCompliance
+    from .plugin import PluginCompliance
     from .stores import Kept
+    from .talks import Exchange
+    from .transform import TransformCompliance
 
-__all__ = ["BackendCompliance", "Kept", "PersistCompliance", "kit_time"]
+__all__ = [
+    "REFUSED",
+    "AuthenticateCompliance",
+    "AuthorizeCompliance",
+    "BackendCompliance",
+    "Change",
+    "DispatchCompliance",
+    "Exchange",
+    "Kept",
+    "Opinion",
+    "PersistCompliance",
+    "PluginCompliance",
+    "Presented",
+    "TransformCompliance",
+    "kit_time",
+]
 
 _HOMES = {
+    "REFUSED": ".changes",
+    "AuthenticateCompliance": ".authenticate",
+    "AuthorizeCompliance": ".authorize",
     "BackendCompliance": ".backend",
+    "Change": ".changes",
+    "DispatchCompliance": ".dispatch",
+    "Exchange": ".talks",
     "Kept": ".stores",
+    "Opinion": ".opinions",
     "PersistCompliance": ".persist",
+    "PluginCompliance": ".plugin",
+    "Presented": ".callers",
+    "TransformCompliance": ".transform",
     "kit_time": ".loops",
 }
-_WITH_ASSERTIONS = ("backend_cases", "node", "nodes", "persist_cases", "stores")
+_WITH_ASSERTIONS = (
+    "backend_cases",
+    "callers",
+    "changes",
+    "hook_cases",
+    "hooks",
+    "installed",
+    "node",
+    "nodes",
+    "opinions",
+    "persist_cases",
+    "stores",
+    "talks",
+)
 
 
 def __getattr__(name: str) -> Any:

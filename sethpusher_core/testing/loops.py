@@ -7,14 +7,18 @@ import selectors
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from .timing import patience
 
-__all__ = ["KitLoop", "Leftovers", "bounded", "kit_time", "run", "turns", "within"]
+__all__ = ["KitLoop", "Leftovers", "bounded", "kit_time", "longest_hold", "run", "turns", "within"]
 
 CASE_LIMIT: Final = 8
 """How long a whole case may take, in times of the patience that one wait has."""
+
+TICK: Final = 0.002
+"""Seconds between two looks at whether a loop still turns."""
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -140,6 +144,26 @@ async def bounded(case: Awaitable[None]) -> None:
     """
     __tracebackhide__ = True
     await within(case, "the case", CASE_LIMIT)
+
+
+async def longest_hold(work: Awaitable[object]) -> float:
+    """Awaits, and gives the longest time in seconds for which the loop did not turn meanwhile."""
+    longest, last = 0.0, perf_counter()
+
+    async def watch() -> None:
+        nonlocal longest, last
+        while True:
+            await asyncio.sleep(TICK)
+            now = perf_counter()
+            longest, last = max(longest, now - last), now
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        await work
+    finally:
+        longest = max(longest, perf_counter() - last)
+        watching.cancel()
+    return longest
 
 
 async def turns(count: int = 10) -> None:

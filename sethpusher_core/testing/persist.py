@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from .hook_compliance import HookCompliance, missing
 from .persist_cases.repeats import RepeatCases
 from .persist_cases.storing import StoringCases
 from .stores import PersistBench, ReadBack
@@ -13,7 +14,7 @@ from .stores import PersistBench, ReadBack
 __all__ = ["PersistCompliance"]
 
 
-class PersistCompliance(StoringCases, RepeatCases):
+class PersistCompliance(StoringCases, RepeatCases, HookCompliance):
     """What every plugin with the hook ``persist`` must hold, case by case.
 
     The plugin is asked as the server asks it: started, in batches, one after the other, and shut down. An author gives
@@ -34,30 +35,16 @@ class PersistCompliance(StoringCases, RepeatCases):
     store refuses or cannot be reached; without it the case about failures is skipped.
     """
 
-    OPEN = frozenset({"make_failing", "make_plugin", "read_back"})
-
-    @pytest.fixture
-    def make_plugin(self) -> Callable[[], object]:
-        """Gives a function that makes a new plugin object; authors override it."""
-        pytest.fail(
-            f"{type(self).__name__} needs a fixture `make_plugin` that returns a function: each of its calls makes a "
-            "new plugin object",
-            pytrace=False,
-        )
+    OPEN = frozenset({"read_back"})
 
     @pytest.fixture
     def read_back(self) -> ReadBack:
         """Gives a function that reads back what is stored; authors override it."""
-        pytest.fail(
-            f"{type(self).__name__} needs a fixture `read_back` that returns a function: it gives what the store has, "
-            "a list of sethpusher_core.testing.Kept, oldest first",
-            pytrace=False,
+        missing(
+            type(self),
+            "read_back",
+            "a function: it gives what the store has, a list of sethpusher_core.testing.Kept, oldest first",
         )
-
-    @pytest.fixture
-    def make_failing(self) -> Callable[[], object] | None:
-        """Gives a function that makes a plugin whose store fails; authors may override it."""
-        return None
 
     @pytest.fixture
     def kit(

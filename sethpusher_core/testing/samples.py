@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Final
+from typing import Any, Final
 
+from .. import jsontext
 from ..addresses import CHANNEL, Address
 from ..backends.base import Outgoing
-from ..publication import derived_id
+from ..publication import Publication, derived_id
 
-__all__ = ["ADA", "AWKWARD_NAMES", "EVERY_BYTE", "LOOKALIKES", "NEWS", "PAYLOADS", "SPORT", "keep", "say"]
+__all__ = ["ADA", "AWKWARD_NAMES", "EVERY_BYTE", "LOOKALIKES", "NEWS", "PAYLOADS", "SPORT", "keep", "published", "say"]
 
 NEWS: Final = Address.channel("news")
 SPORT: Final = Address.channel("sport")
@@ -105,6 +106,19 @@ def keep(
     """
     assert address.kind == CHANNEL
     return Outgoing(address, payload, _id(address, key), key, count, age, size)
+
+
+def published(
+    message: Any = "hello",
+    address: Address = NEWS,
+    *,
+    key: str | None = None,
+    sender: Any = None,
+    data: bytes | None = None,
+) -> Publication:
+    """A publication as the core would have made it; one with a key has its id from the key."""
+    id = _id(address, key)
+    return Publication(address, data or jsontext.encode(message), id, jsontext.encode(sender), key)
 
 
 def _id(address: Address, key: str | None) -> str:

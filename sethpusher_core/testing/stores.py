@@ -5,24 +5,19 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..publication import Publication
-from ..settings.core import CoreSettings
-from .guard import Bench
-from .loops import bounded, run, within
-from .timing import patience
+from .hooks import HookBench
+from .loops import within
+from .samples import published
 
 if TYPE_CHECKING:
     from ..server import PushServer
 
-__all__ = ["FAILING", "Kept", "PersistBench"]
-
-FAILING = "make_failing"
+__all__ = ["Kept", "PersistBench"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class Kept:
 ReadBack = Callable[[], Sequence[Kept] | Awaitable[Sequence[Kept]]]
 
 
-class PersistBench(Bench):
+class PersistBench(HookBench):
     """The fixture ``kit`` of the cases for persisters.
 
     Args:
@@ -67,39 +62,19 @@ class PersistBench(Bench):
         make_failing: The author's ``make_failing``, if there is one.
     """
 
+    hook: ClassVar[str] = "persist"
+
     def __init__(
         self, make: Callable[[], object], read_back: ReadBack, make_failing: Callable[[], object] | None
     ) -> None:
-        self._make = make
+        super().__init__(make, make_failing)
         self._read_back = read_back
-        self._make_failing = make_failing
 
-    def require(self, need: str) -> None:
-        """See :meth:`Bench.require`: FAILING is all that there is."""
-        if need == FAILING and self._make_failing is None:
-            pytest.skip(f"{need}: there is no such fixture")
-
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """See :meth:`Bench.run`."""
-        __tracebackhide__ = True
-        run(bounded(coroutine))
-
-    @contextlib.asynccontextmanager
-    async def server(self, *, failing: bool = False) -> AsyncIterator[PushServer]:
-        """A server with a new plugin and nothing else, started and stopped again."""
-        from ..server import PushServer  # late: importing the kit need not import the server
-
-        make = self._make_failing if failing else self._make
-        assert make is not None
-        server = PushServer(CoreSettings(hook_timeout=patience()), plugins=[make()])
-        assert server.hooks.persist is not None, (
-            "the plugin has no hook persist: mark a method of that name with sethpusher_core.hookimpl"
-        )
-        await within(server.start(), "the start of the server")
-        try:
-            yield server
-        finally:
-            await within(server.stop(), "the stop of the server")
+    async def use(self, server: PushServer) -> None:
+        """Has a publication stored."""
+        persist = server.hooks.persist
+        assert persist is not None
+        await within(persist((published(),)), "persist")
 
     @contextlib.asynccontextmanager
     async def persister(self) -> AsyncIterator[Callable[..., Awaitable[None]]]:

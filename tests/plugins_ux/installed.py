@@ -71,13 +71,14 @@ class Environment:
         """Installs an example."""
         project = project_of(name)
         modules: dict[str, Any] = {path.stem: path.read_text() for path in (EXAMPLES / name).glob("*.py")}
+        readme = (EXAMPLES / name / project["readme"]).read_text()
         points = project["entry-points"]["sethpusher"].items()
         self.site.add(
             project["name"],
             project["version"],
             points="\n".join(f"{point} = {target}" for point, target in points),
             requires=project["dependencies"],
-            fields=f"Summary: {project['description']}\n",
+            fields=f"Summary: {project['description']}\nRequires-Python: {project['requires-python']}\n\n{readme}",
             **modules,
         )
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from testing.nested import outcomes
 
-from sethpusher_core.testing import BackendCompliance, PersistCompliance
+import sethpusher_core.testing as kit
 
+CLASSES = [getattr(kit, name) for name in kit.__all__ if name.endswith("Compliance")]
 CASE = "test_first_in_and_last_out"
 GUARD = "test_no_case_is_missing"
 Results = tuple[Mapping[str, Mapping[str, str]], Mapping[str, str]]
@@ -79,6 +80,12 @@ def test_what_the_cases_work_with_cannot_be_replaced(run: Results) -> None:
     [
         ("TestWithoutAFixture", "needs a fixture `make_backend`"),
         ("TestPersisterWithoutAFixture", "needs a fixture `make_plugin`"),
+        ("TestAuthenticatorWithoutAFixture", "needs a fixture `make_plugin`"),
+        ("TestAuthenticatorWithoutCallers", "needs a fixture `accepted`"),
+        ("TestAuthorizerWithoutOpinions", "needs a fixture `opinions`"),
+        ("TestDispatcherWithoutExchanges", "needs a fixture `exchanges`"),
+        ("TestTransformWithoutChanges", "needs a fixture `changes`"),
+        ("TestPluginWithoutAName", "needs a fixture `plugin_name`"),
         ("TestAsyncFixture", "make_backend() gave no Backend but <coroutine"),
     ],
 )
@@ -110,6 +117,24 @@ def test_what_is_skipped_says_which_capability_is_missing(run: Results) -> None:
         assert any(reason in text for text in reasons), reason
 
 
+@pytest.mark.parametrize("cls", ["TestHookCaseDeleted", "TestPluginCaseDeleted"])
+def test_the_cases_for_hooks_and_plugins_stand_as_well(run: Results, cls: str) -> None:
+    deleted = {"TestHookCaseDeleted": "test_changes_are_as_stated", "TestPluginCaseDeleted": "test_it_is_discovered"}
+    assert "cannot be overridden or deleted" in run[1][f"{cls}::{deleted[cls]}"]
+
+
+def test_what_a_plugin_does_not_declare_is_skipped_by_name(run: Results) -> None:
+    reasons = "\n".join(run[1][f"TestPlainAuthenticator::{test}"] for test in run[0]["TestPlainAuthenticator"])
+    assert failed(run, "TestPlainAuthenticator") == set()
+    for reason in (
+        "proves_ids: the plugin does not declare it",
+        "takes_tokens: the plugin does not declare it",
+        "expired: there is no such fixture",
+        "make_failing: there is no such fixture",
+    ):
+        assert reason in reasons
+
+
 def test_a_failing_case_says_what_to_do(run: Results) -> None:
     text = run[1][f"TestWithoutAFixture::{CASE}"]
     assert "TestWithoutAFixture needs a fixture" in text
@@ -117,7 +142,7 @@ def test_a_failing_case_says_what_to_do(run: Results) -> None:
     assert "a second tab is not a second person" in text
 
 
-@pytest.mark.parametrize("cls", [BackendCompliance, PersistCompliance])
+@pytest.mark.parametrize("cls", CLASSES)
 def test_every_case_says_the_contract_and_what_to_do(cls: type) -> None:
     for name in dir(cls):
         if name.startswith("test_"):

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import sethpusher_core.testing as kit
+
 WITHOUT_PYTEST = "import sys; sys.modules['pytest'] = None; "
 
 
@@ -24,7 +26,7 @@ def test_the_clock_needs_no_pytest() -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("name", ["BackendCompliance", "PersistCompliance"])
+@pytest.mark.parametrize("name", [name for name in kit.__all__ if name.endswith("Compliance")])
 def test_a_class_says_what_to_install(name: str) -> None:
     result = run(WITHOUT_PYTEST + f"from sethpusher_core.testing import {name}")
     assert "ImportError: " in result.stderr
@@ -32,8 +34,6 @@ def test_a_class_says_what_to_install(name: str) -> None:
 
 
 def test_it_offers_what_it_lists() -> None:
-    import sethpusher_core.testing as kit
-
     assert set(kit.__all__) <= set(dir(kit))
     for name in kit.__all__:
         assert getattr(kit, name) is not None

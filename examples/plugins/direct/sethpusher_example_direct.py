@@ -12,6 +12,8 @@ from sethpusher_core import ALLOW, Address, Denied, Identity, hookimpl
 from sethpusher_core.answers import Allowed
 from sethpusher_core.settings import setting
 
+ACTIONS = ("subscribe", "publish", "presence", "history")
+
 
 class Direct:
     @dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class Direct:
         self._settings = settings
 
     @hookimpl
-    def authorize(self, identity: Identity, target: Address) -> Allowed | Denied | None:
+    def authorize(self, identity: Identity, action: str, target: Address) -> Allowed | Denied | None:
         if target.kind != "channel" or not target.name.startswith(self._settings.prefix):
             return None
         if not identity.proven and not self._settings.trust_claims:
             return Denied("nobody has proven who this is")
+        if action not in ACTIONS:
+            return Denied("nobody may do this there")
         if identity.subscriber_id not in target.name.removeprefix(self._settings.prefix).split(","):
             return Denied("the channel does not name them")
         return ALLOW

@@ -6,6 +6,7 @@ A persister sees publications; a backend sees notices and orders to other nodes,
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Settings:
 class TapBackend(MemoryBackend):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._path = settings.path
+        self._path, self._copy = settings.path, io.StringIO()  # nothing is copied before the start
 
     async def start(self, sink: Sink, node_id: str) -> None:
         try:  # here, not in __init__: only start may fail, and only with a BackendError
@@ -38,15 +39,14 @@ class TapBackend(MemoryBackend):
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[Accepted | BackendError]:
         rows = [(*outgoing.address, outgoing.payload.decode(errors="surrogateescape")) for outgoing in batch]
         try:
-            self._copy.write("".join(f"{json.dumps(row)}\n" for row in rows))
-        except OSError as error:  # an answer for each, not an exception: the publishers may try again
+            self._copy.writelines(f"{json.dumps(row)}\n" for row in rows)
+        except (OSError, ValueError) as error:  # an answer for each, not an exception; ValueError: it is closed
             return [BackendUnavailable(f"tap.path: {error}") for _ in batch]
         return await super().publish(batch)
 
     async def close(self) -> None:
         await super().close()
-        if hasattr(self, "_copy"):  # close may come without start
-            self._copy.close()
+        self._copy.close()
 
 
 @hookimpl

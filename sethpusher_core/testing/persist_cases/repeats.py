@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ...addresses import Address
 from ..guard import Compliance, case
-from ..samples import NEWS, SPORT
+from ..samples import NEWS, SPORT, published
 from ..stores import PersistBench
-from .storing import published
 
 __all__ = ["RepeatCases"]
 

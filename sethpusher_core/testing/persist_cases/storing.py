@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from ... import jsontext
 from ...addresses import Address
 from ...errors import HookError
-from ...publication import Publication, derived_id
 from ..guard import Compliance, case
+from ..hooks import FAILING
 from ..loops import KitLoop, turns, within
-from ..samples import ADA, AWKWARD_NAMES, NEWS
-from ..stores import FAILING, PersistBench
+from ..samples import ADA, AWKWARD_NAMES, NEWS, published
+from ..stores import PersistBench
 
-__all__ = ["StoringCases", "published"]
-
-_ids: Final = itertools.count(1)
-
-
-def published(
-    message: Any = "hello",
-    address: Address = NEWS,
-    *,
-    key: str | None = None,
-    sender: Any = None,
-    data: bytes | None = None,
-) -> Publication:
-    """A publication as the core would have made it; one with a key has its id from the key."""
-    id = f"publication-{next(_ids)}" if key is None else derived_id(key, address)
-    return Publication(address, data or jsontext.encode(message), id, jsontext.encode(sender), key)
+__all__ = ["StoringCases"]
 
 
 class StoringCases(Compliance):

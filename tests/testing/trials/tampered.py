@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from sethpusher_core import Identity, Rejected, hookimpl
 from sethpusher_core.backends.memory import MemoryBackend
-from sethpusher_core.testing import BackendCompliance, PersistCompliance, kit_time
+from sethpusher_core.testing import (
+    AuthenticateCompliance,
+    AuthorizeCompliance,
+    BackendCompliance,
+    DispatchCompliance,
+    PersistCompliance,
+    PluginCompliance,
+    Presented,
+    TransformCompliance,
+    kit_time,
+)
 from sethpusher_core.testing.backend_cases.presence import PresenceCases
 from sethpusher_core.testing.nodes import BackendBench
 
@@ -153,3 +164,56 @@ class TestNoCapabilities(BackendCompliance):
             capabilities = frozenset()
 
         return lambda: Plain(clock=kit_time)
+
+
+class Made:
+    @pytest.fixture
+    def make_plugin(self):
+        return lambda: None
+
+
+class TestAuthenticatorWithoutAFixture(AuthenticateCompliance): ...
+
+
+class TestAuthenticatorWithoutCallers(Made, AuthenticateCompliance): ...
+
+
+class TestAuthorizerWithoutOpinions(Made, AuthorizeCompliance): ...
+
+
+class TestDispatcherWithoutExchanges(Made, DispatchCompliance): ...
+
+
+class TestTransformWithoutChanges(Made, TransformCompliance): ...
+
+
+class TestPluginWithoutAName(PluginCompliance): ...
+
+
+class TestHookCaseDeleted(TransformCompliance):
+    test_changes_are_as_stated = None
+
+
+class TestPluginCaseDeleted(PluginCompliance):
+    def test_it_is_discovered(self):
+        """Who would not find it?"""
+
+
+class TestPlainAuthenticator(AuthenticateCompliance):
+    class Plain:
+        @hookimpl
+        def authenticate(self, credentials):
+            word = credentials.headers.get("X-Word")
+            return None if word is None else Identity() if word == "open sesame" else Rejected("wrong word")
+
+    @pytest.fixture
+    def make_plugin(self):
+        return self.Plain
+
+    @pytest.fixture
+    def accepted(self):
+        return [Presented({"X-Word": "open sesame"})]
+
+    @pytest.fixture
+    def refused(self):
+        return [Presented({"X-Word": "close sesame"})]

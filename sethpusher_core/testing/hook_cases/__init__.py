@@ -1,0 +1,1 @@
+"""Cases that plugins of several kinds share."""
