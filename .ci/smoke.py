@@ -8,8 +8,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
+from pathlib import Path
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -22,6 +24,9 @@ def main(command: str) -> None:
     version = subprocess.run([command, "--version"], check=True, capture_output=True, text=True, timeout=WAIT).stdout
     listing = subprocess.run([command, "--list-plugins", "--json"], check=True, capture_output=True, timeout=WAIT)
     assert any(row["name"] == "memory" for row in json.loads(listing.stdout)), listing.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([command, "new-plugin", "smoke", "--kind=auth", f"--into={folder}"], check=True, timeout=WAIT)
+        assert (Path(folder) / "sethpusher-smoke/pyproject.toml").exists(), "the templates are in the wheel"
     server = subprocess.Popen([command, "--port=0"], stderr=subprocess.PIPE, text=True)
     watchdog = threading.Timer(WAIT, server.kill)
     watchdog.start()

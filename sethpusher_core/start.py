@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from ._version import __version__
 from .builtins import with_builtins
 from .builtins.closed_door import ClosedDoor
-from .commands import check, explain
+from .commands import check, explain, new_plugin
 from .errors import HookError, SethPusherError, SettingsError, UsageError
 from .plugins.hooks import Hooks
 from .plugins.loader import PluginLoader
@@ -256,5 +256,11 @@ def discovered(plugins: Iterable[object]) -> Start:
     return start
 
 
-COMMANDS: Final = MappingProxyType({"check": (check.run, check.HELP), "explain": (explain.run, explain.HELP)})
+COMMANDS: Final = MappingProxyType(
+    {
+        "check": (check.run, check.HELP),
+        "explain": (explain.run, explain.HELP),
+        "new-plugin": (new_plugin.run, new_plugin.HELP),
+    }
+)
 """The sub-commands of the core: what runs them, and their line in ``--help``."""
