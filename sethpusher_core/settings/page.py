@@ -8,7 +8,7 @@ from dataclasses import MISSING
 from .component import PLUGIN_TABLE, Component, Registry
 from .kinds import Kind
 from .shapes import ListKind, MapKind, OptionalKind
-from .tables import Key, TableKind
+from .tables import Key, TableKind, alternatives
 
 __all__ = ["settings_page"]
 
@@ -30,7 +30,7 @@ A settings file is read only where `--config` or `SETHPUSHER_CONFIG` names it; i
 - A flag without a value means true: `--debug`. With one, and in a variable, `true`, `yes`, `on`, `1` and `false`, `no`,
   `off`, `0` will do.
 
-`seth-pusher --show-config` shows every setting with its value and source.
+`seth-pusher --show-config` shows every setting with its value and source, those of plugins too; `--help` lists them.
 """
 
 
@@ -48,7 +48,9 @@ def settings_page(components: Registry | Iterable[Component]) -> str:
         parts.append(_table(("Key", "Type", "Default", "Flag and variable", "Meaning"), rows))
         for path, table in _tables(component):
             parts.append(f"\n### `{path}`\n")
-            parts.append(_table(("Key", "Type", "Default", "Meaning"), (_table_row(key) for key in table.keys)))
+            parts.append(
+                _table(("Key", "Type", "Default", "Meaning"), (_table_row(key, table.keys) for key in table.keys))
+            )
     return "\n".join(parts)
 
 
@@ -62,11 +64,11 @@ def _row(component: Component, key: Key) -> tuple[str, ...]:
     ways += [component.variable(key.name)] if key.in_variable else []
     where = "<br>".join(f"`{way}`" for way in ways) or "file only"
     name = f"`{key.name}`" + ("" if key.in_file else " (not in the file)")
-    return (name, _type(key), _default(key), where, _escaped(key.help))
+    return (name, _type(key), _default(key, component.keys), where, _escaped(key.help))
 
 
-def _table_row(key: Key) -> tuple[str, ...]:
-    return (f"`{key.name}`", _type(key), _default(key), _escaped(key.help))
+def _table_row(key: Key, keys: Iterable[Key]) -> tuple[str, ...]:
+    return (f"`{key.name}`", _type(key), _default(key, keys), _escaped(key.help))
 
 
 def _type(key: Key) -> str:
@@ -78,9 +80,9 @@ def _type(key: Key) -> str:
     return _escaped(", ".join([key.kind.noun, *bounds]))
 
 
-def _default(key: Key) -> str:
+def _default(key: Key, keys: Iterable[Key]) -> str:
     if key.group:
-        return f"one of {_escaped(key.group)} is required"
+        return f"{alternatives(key, keys)} is required"
     if key.default is MISSING:
         if key.chosen_default is None:
             return "required"

@@ -8,7 +8,7 @@ from dataclasses import MISSING
 from .component import Component, Registry
 from .problems import readable
 from .resolve import Provenance, Resolved
-from .tables import Key
+from .tables import Key, alternatives
 
 __all__ = ["help_text", "show_config"]
 
@@ -34,7 +34,7 @@ def help_text(components: Registry | Iterable[Component], width: int | None = No
     lines = [*_USAGE.splitlines(), "", *_wrap(_ABOUT, width)]
     for component in Registry.of(components).components:
         rows = [(component.flag(action.name), action.help) for action in component.actions]
-        rows += [(_form(component, key), _meaning(key)) for key in component.keys]
+        rows += [(_form(component, key), _meaning(key, component)) for key in component.keys]
         if rows:
             lines += ["", f"{component.name} ({component.origin}):" if component.name else "Server:"]
             for form, meaning in rows:
@@ -51,7 +51,9 @@ def _terminal_width() -> int:
 def _wrap(text: str, width: int, indent: str = "") -> list[str]:
     import textwrap  # here, because only help needs it
 
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _row(form: str, meaning: str, width: int) -> list[str]:
@@ -72,12 +74,12 @@ def _form(component: Component, key: Key) -> str:
     return f"{component.table or 'the file'}: {key.name}"
 
 
-def _meaning(key: Key) -> str:
+def _meaning(key: Key, component: Component) -> str:
     notes = []
     if key.required:
         notes.append("required")
     elif key.group:
-        notes.append(f"one of {key.group} is required")
+        notes.append(f"{alternatives(key, component.keys)} is required")
     elif key.default is not False and key.default not in (None, "", (), {}):
         notes.append(f"default: {key.kind.to_text(key.default)}")
     if key.kind.secret and key.in_variable:

@@ -212,6 +212,11 @@ class TableKind(Kind):
         return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
 
 
+def alternatives(key: Key, keys: Iterable[Key]) -> str:
+    """Name the keys of which at least one is required: ``key`` and the others of its group."""
+    return " or ".join(other.name for other in keys if other.group == key.group)
+
+
 def declared(declaration: type) -> tuple[Key, ...]:
     """Read a dataclass into its keys, in their order.
 

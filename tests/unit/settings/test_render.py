@@ -129,14 +129,28 @@ def test_the_page_escapes_what_would_break_its_tables() -> None:
     class Odd:
         x: str = setting("a|b", help="One|two,\n  three.")
         token: Secret = setting("dev")
-        either: str = setting("", required="either, or")
+        either: str = setting("", required="way")
+        other: str = setting("", required="way")
 
     page = settings_page([Component("odd", Odd), Component("none")])
     assert '| `token` | secret | `"***"` |' in page
-    assert "| `either` | text | one of either, or is required |" in page
+    assert "| `either` | text | either or other is required |" in page
+    assert "| `other` | text | either or other is required |" in page
     assert r"| `x` | text | `\"a\|b\"` |".replace(r"\"", '"') in page
     assert r"One\|two, three. |" in page
     assert page.endswith("## none\n\nNo settings.\n")
+
+
+def test_help_names_what_is_needed_and_breaks_no_address() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Some:
+        key: str = setting("", required="proof")
+        file: str = setting("", required="proof")
+        address: str = setting("https://example.com/" + "x" * 80)
+
+    text = help_text([Component("p", Some)], 80)
+    assert text.count("[key or file is required]") == 2
+    assert f" https://example.com/{'x' * 80}]" in text
 
 
 @pytest.mark.parametrize("text", ["", "a", '"', "\\", "\n\t\x00\x1f\x7f", "é☃😀", "'''", "\\u0041"])
