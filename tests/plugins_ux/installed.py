@@ -156,9 +156,21 @@ class Server:
 
     def wait(self) -> None:
         """Waits until it listens and has said what it runs on."""
-        self.port = int(self._line(r"listens on http://127\.0\.0\.1:(\d+)/"))
-        self._line(r"backend: (.*)")
+        self.port = int(self.wait_for(r"listens on http://127\.0\.0\.1:(\d+)/"))
+        self.wait_for(r"backend: (.*)")
         self.http = Http(self.port)
+
+    def wait_for(self, pattern: str) -> str:
+        """Waits for a line of its log that comes from now on; gives what the first group matched."""
+        while True:
+            try:
+                line = self._lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"no line like {pattern!r} in:\n{self.text}") from None
+            assert line is not None, f"it has ended:\n{self.text}"
+            self.log.append(line)
+            if match := re.search(pattern, line):
+                return match[1]
 
     def client(self, name: str | None = None, *channels: str, headers: Mapping[str, str] | None = None) -> Bare:
         """A new client, connected and subscribed, with nothing in its inbox."""
@@ -209,18 +221,6 @@ class Server:
     def text(self) -> str:
         """Its log so far."""
         return "\n".join(self.log)
-
-    def _line(self, pattern: str) -> str:
-        """Waits for a line of its log."""
-        while True:
-            try:
-                line = self._lines.get(timeout=PATIENCE)
-            except queue.Empty:
-                raise AssertionError(f"no line like {pattern!r} in:\n{self.text}") from None
-            assert line is not None, f"it has ended:\n{self.text}"
-            self.log.append(line)
-            if match := re.search(pattern, line):
-                return match[1]
 
     def _read(self) -> None:
         assert self.process.stderr is not None

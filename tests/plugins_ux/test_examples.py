@@ -21,6 +21,9 @@ from typing import Any
 
 import pytest
 from plugins_ux.installed import EXAMPLES, ROOT, Environment, project_of
+from support.clients import Bare
+
+from sethpusher_core.plugins.inspection import read_specs
 
 Install = Callable[..., Environment]
 
@@ -28,6 +31,7 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
 HOOKS = {
     "auth_basic": {"authenticate"},
     "direct": {"authorize"},
+    "guestbook": {"connected", "disconnected", "subscribed", "unsubscribed"},
     "persist_file": {"persist", "startup", "shutdown"},
     "redact": {"transform"},
     "ring": {"commands"},
@@ -63,6 +67,7 @@ def messages(client: Any) -> list[Any]:
 
 def test_there_is_one_of_each_kind():
     assert set(NAMES) == set(HOOKS)
+    assert set().union(*HOOKS.values()) == set(read_specs())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,6 +111,7 @@ SETTINGS: dict[str, tuple[list[str], dict[str, str], str]] = {
     # By name: flags, variables, settings file. Each way is used by some.
     "auth_basic": ([], BOB, USERS),
     "direct": ([], {}, '[plugins.direct]\nprefix = "private:"\n'),
+    "guestbook": (["--guestbook-level=debug"], {}, ""),
     "persist_file": ([], {"SETHPUSHER_PERSIST_FILE__PATH": "messages.jsonl"}, ""),
     "redact": (["--redact-mask=XXX"], {}, ""),
     "ring": (["--ring-url", "http://127.0.0.1:1"], {"SETHPUSHER_RING__AUTHORIZATION": "Basic Zm9v"}, ""),
@@ -116,6 +122,7 @@ SETTINGS: dict[str, tuple[list[str], dict[str, str], str]] = {
 SHOWN = {
     "auth_basic": 'users = { ada = "***", bob = "***" }   # file {file} via environment BOB',
     "direct": 'prefix = "private:"   # file {file}',
+    "guestbook": 'level = "debug"   # command line',
     "persist_file": 'path = "messages.jsonl"   # environment SETHPUSHER_PERSIST_FILE__PATH',
     "redact": 'mask = "XXX"   # command line',
     "ring": 'authorization = "***"   # environment SETHPUSHER_RING__AUTHORIZATION',
@@ -391,6 +398,27 @@ def test_the_authorizer_believes_claims_only_if_told_to(install, flags, type):
         assert ada.request({"type": "subscribe", "channel": "dm:ada,bob"})["type"] == type
         assert ada.request({"type": "subscribe", "channel": "dm:bob,eve"})["type"] == "error"
         assert ada.request({"type": "subscribe", "channel": "news"})["type"] == "ack"
+
+
+def test_the_guestbook_tells_of_comings_and_goings(install):
+    environment = install("guestbook")
+    with environment.serve() as server:
+        ada = Bare(server.port)
+        ada.connect("ada")
+        ada.subscribe("news")
+        ada.request({"type": "unsubscribe", "channel": "news"})
+        ada.close()
+        went = server.wait_for(r"sethpusher\.guestbook: ('ada' went .*)")
+    lines = re.findall(r"INFO +sethpusher\.guestbook: (.*)", server.text)
+    assert lines == [
+        "'ada' came over rawwebsocket",
+        "'ada' joined 'all'",  # who has said connect hears the notices there
+        "'ada' joined 'news'",
+        "'ada' left 'news'",
+        "'ada' left 'all'",
+        went,
+    ]
+    assert went == "'ada' went with code 1000"
 
 
 def test_the_page_shows_who_is_on(install):
