@@ -55,9 +55,10 @@ def _run(words: Sequence[str]) -> int:
         return 0
     if "json" in switches.actions:
         raise UsageError("--json goes with --list-plugins")
-    start.load(strict=switches.command != "check")
     if "show_config" in switches.actions:
+        start.read()
         print(start.config_text(), end="")
         return 0
+    start.load(strict=switches.command != "check")
     with start.naming_sources():
         return start.serve() if start.command is None else start.run_command()

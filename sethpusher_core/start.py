@@ -51,7 +51,7 @@ class Start:
     Attributes:
         registry: The plugins, once :meth:`load` has run.
         loader: What is known of the installed plugins.
-        resolved: All settings, once :meth:`load` has run.
+        resolved: All settings, once :meth:`read` or :meth:`load` has run.
     """
 
     resolved: Resolved
@@ -93,6 +93,10 @@ class Start:
 
     # --------------------------------------------------------------------------------------------------- the rest
 
+    def read(self, *, strict: bool = True) -> None:
+        """Reads all settings, and activates nothing; the arguments and errors are those of :meth:`load`."""
+        self.resolved = self._resolve(strict=strict)
+
     def load(self, *, strict: bool = True) -> None:
         """Reads all settings and activates the plugins that they make active.
 
@@ -103,7 +107,7 @@ class Start:
         Raises:
             UsageError, SettingsError: Something is wrong; says what to do.
         """
-        self.resolved = self._resolve(strict=strict)
+        self.read(strict=strict)
         if self.resolved.problems:
             return
         self.loader.activate(self.resolved)

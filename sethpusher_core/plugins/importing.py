@@ -100,7 +100,12 @@ def made(candidate: Candidate, loaded: Loaded, settings: object, seconds: float)
         return target
     takes = getattr(target, "Settings", None) is not None
     make = (lambda: target(settings)) if takes else target
-    return _guarded(candidate, make, seconds, f"making a {target.__name__} failed")
+    try:
+        return _guarded(candidate, make, seconds, f"making {target.__name__} failed")
+    except Flaw as flaw:
+        if takes and isinstance(flaw.__cause__, ValueError | SettingsError):
+            raise Flaw(flaw.reason, "correct its settings", flaw.hooks) from flaw.__cause__
+        raise
 
 
 def _guarded(candidate: Candidate, function: Callable[[], Any], seconds: float, failed: str) -> Any:

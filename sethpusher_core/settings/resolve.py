@@ -252,11 +252,14 @@ def _missing(component: Component, values: Mapping[str, object]) -> list[tuple[s
 
 def _refuse_missing(component: Component, missing: list[tuple[str, str]], found: Found) -> None:
     """Refuse a component that was asked for, or is half set."""
-    set_ones = sorted(found.given(component))
+    given = sorted(found.given(component))
+    alternatives = {key.name for key in component.keys if key.group}
+    set_ones = [name for name in given if name not in alternatives] or given  # one of these is empty, or all is well
     reason = ""
     if set_ones:
         source = found.values[component.name, set_ones[0]].source
-        reason = f", because {component.dotted(set_ones[0])} is set ({source})"
+        state = "is empty" if set_ones[0] in alternatives else "is set"
+        reason = f", because {component.dotted(set_ones[0])} {state} ({source})"
     elif component.name:
         reason = f", because {component.name} is chosen by name"
     for words, ways in missing:

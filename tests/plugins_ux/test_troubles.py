@@ -391,16 +391,45 @@ class Plugin:
 @pytest.mark.parametrize(
     ("arguments", "body", "reason"),
     [
-        ("", "1 / 0", "making a Plugin failed: ZeroDivisionError: division by zero"),
-        ("", "raise SystemExit(2)", "making a Plugin failed: tried to end the process (SystemExit 2)"),
-        (", settings", "pass", "making a Plugin failed: TypeError: "),
-        ("", "time.sleep(60)", "making a Plugin failed: it did not end within 0.5 s"),
+        ("", "1 / 0", "making Plugin failed: ZeroDivisionError: division by zero"),
+        ("", "raise SystemExit(2)", "making Plugin failed: tried to end the process (SystemExit 2)"),
+        (", settings", "pass", "making Plugin failed: TypeError: "),
+        ("", "time.sleep(60)", "making Plugin failed: it did not end within 0.5 s"),
     ],
 )
 def test_a_class_that_cannot_be_made(site, arguments, body, reason):
     site.add(points="one = one_plugin:Plugin", one_plugin=CLASS.format(arguments=arguments, body=body))
     record = broken_by(site, reason=reason, remedy="", import_seconds=0.5)
     assert record.hooks == ("subscribed",)
+
+
+CHOOSY = """
+from dataclasses import dataclass
+from sethpusher_core.hookspecs import hookimpl
+
+class Plugin:
+    @dataclass(frozen=True)
+    class Settings:
+        path: str
+
+    def __init__(self, settings):
+        raise ValueError(f"{settings.path}: No such file")
+
+    @hookimpl
+    def subscribed(self, channel):
+        pass
+"""
+
+
+def test_a_class_that_does_not_like_its_settings(site):
+    """Nothing is wrong with its code, so nobody is sent for another release of it."""
+    site.add(points="one = one_plugin:Plugin", one_plugin=CHOOSY)
+    with pytest.raises(PluginError) as caught:
+        site.start("--one-path=x")
+    assert str(caught.value) == (
+        "plugin one: making Plugin failed: ValueError: x: No such file; correct its settings, "
+        "or start with --no-plugin=one"
+    )
 
 
 def test_a_class_is_not_made_for_a_list(site):
@@ -466,7 +495,7 @@ def test_a_plugin_with_settings_that_cannot_be_made_refuses_the_start(site):
         "class Plugin:", "@dataclass(frozen=True)\nclass S:\n    x: int = 1\n\nclass Plugin:\n    Settings = S\n"
     )
     site.add(points="one = one_plugin:Plugin", one_plugin=text)
-    with pytest.raises(PluginError, match="plugin one: making a Plugin failed: ZeroDivisionError"):
+    with pytest.raises(PluginError, match="plugin one: making Plugin failed: ZeroDivisionError"):
         site.start(environ={"SETHPUSHER_ONE__X": "2"})
     site.start()
     assert site.record().status is Status.BROKEN

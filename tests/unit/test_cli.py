@@ -11,6 +11,7 @@ import pytest
 
 from sethpusher_core.cli import main
 from sethpusher_core.errors import SettingsError
+from sethpusher_core.plugins.loader import PluginLoader
 from sethpusher_core.server import PushServer
 from sethpusher_core.settings.core import CoreSettings
 
@@ -204,3 +205,18 @@ def test_check_makes_the_application(command: Command, monkeypatch: pytest.Monke
     import test_cli  # type: ignore[import-not-found]
 
     assert test_cli.Application.made == 1
+
+
+# ---------------------------------------------------------------------------------------------------------- show-config
+
+
+def test_show_config_needs_no_plugin_to_be_made(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for when one cannot be made, too."""
+
+    def activate(*_: object) -> None:
+        raise AssertionError("a plugin was made")
+
+    monkeypatch.setattr(PluginLoader, "activate", activate)
+    said = command("--show-config", SETHPUSHER_HOST="::1")
+    assert (said.code, said.err) == (0, "")
+    assert 'host = "::1"   # environment SETHPUSHER_HOST' in said.out.splitlines()

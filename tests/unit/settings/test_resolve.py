@@ -99,6 +99,8 @@ def test_one_of_a_group_is_enough(read: Read, problem: Problem) -> None:
         "either.keys or either.keys_file is required, because either.header is set (command line); set"
     )
     assert "is required and may not be empty" in problem("--either-keys=", components=either)
+    text = problem("--either-keys-file=", components=either)
+    assert "is required, because either.keys_file is empty (command line); set" in text
 
 
 def test_a_plugin_without_settings_is_active(read: Read, problem: Problem) -> None:
