@@ -32,6 +32,10 @@ class HealthHandler(PublicHandler):
         await access.authorize(await access.authenticate(credentials), "inspect", SERVER)
         self.answer({"status": 200, "message": "alive", **await self._details()})
 
+    async def head(self) -> None:
+        """The same without its body, as many load balancers ask."""
+        await self.get()
+
     async def _details(self) -> dict[str, Any]:
         server = self.server
         counts = server.hooks.counts().items()
@@ -73,3 +77,7 @@ class ReadyHandler(PublicHandler):
         else:
             self.set_header("Retry-After", "1")
             self.answer({"status": 503, "message": trouble}, 503)
+
+    def head(self) -> None:
+        """The same without its body."""
+        self.get()

@@ -195,3 +195,5 @@ def test_health_and_readiness_need_no_credentials(server: RunningServer) -> None
     for path, message in (("/health", "alive"), ("/health/", "alive"), ("/ready", "ready")):
         answer = server.http.get(path)
         assert (answer.status, answer.json) == (200, {"status": 200, "message": message})
+        asked = server.http.call("HEAD", path)
+        assert (asked.status, asked.text, asked.headers["content-length"]) == (200, "", str(len(answer.text)))
