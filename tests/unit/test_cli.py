@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,11 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         raise SettingsError("it would have started")
 
     monkeypatch.setattr(PushServer, "start", started)
+    root, access = logging.getLogger(), logging.getLogger("sethpusher.access")
+    for logger in (root, access):  # a start sets up logging for its process, which here goes on
+        monkeypatch.setattr(logger, "handlers", [*logger.handlers])
+        monkeypatch.setattr(logger, "level", logger.level)
+        monkeypatch.setattr(logger, "propagate", logger.propagate)
 
     def run(*words: str, **variables: str) -> Said:
         for name, value in variables.items():
