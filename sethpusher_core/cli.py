@@ -9,13 +9,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from ._version import __version__
 from .errors import SettingsError, UsageError
+from .settings.component import Component
 from .settings.core import core_component
-from .settings.switches import read_switches
+from .settings.switches import Switches, read_switches
 
 __all__ = ["main"]
+
+BROKEN_PIPE: Final = 128 + 13
+INTERRUPTED: Final = 128 + 2
+"""As a shell counts what a signal has ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,17 +35,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if argv is None else argv
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
     except (UsageError, SettingsError) as error:
         print(f"seth-pusher: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # as in ``seth-pusher --help | head -1``: whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit complains again
+        return BROKEN_PIPE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _run(words: Sequence[str]) -> int:
     core = core_component(__version__)
     switches = read_switches(core, words, os.environ)
+    try:
+        return _answer(core, switches)
+    except SettingsError:
+        if "verbose" in switches.actions:
+            import traceback  # here, because it is seldom asked for
+
+            traceback.print_exc()
+        raise
+
+
+def _answer(core: Component, switches: Switches) -> int:
     if "version" in switches.actions:
         print(f"seth-pusher {__version__}")
         return 0

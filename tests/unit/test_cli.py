@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.timing import UNIT
 
 from sethpusher_core.cli import main
 from sethpusher_core.errors import SettingsError
@@ -226,3 +230,30 @@ def test_show_config_needs_no_plugin_to_be_made(command: Command, monkeypatch: p
     said = command("--show-config", SETHPUSHER_HOST="::1")
     assert (said.code, said.err) == (0, "")
     assert 'host = "::1"   # environment SETHPUSHER_HOST' in said.out.splitlines()
+
+
+# --------------------------------------------------------------------------------------------------- in rare situations
+
+
+def test_verbose_shows_where_a_refusal_came_from(command: Command) -> None:
+    said = command("--verbose", "--backend=memroy")
+    assert said.code == 3
+    assert said.err.startswith("Traceback (most recent call last):\n")
+    assert "_refuse_backend" in said.err
+    assert said.err.splitlines()[-1].startswith("seth-pusher: backend (command line): no plugin offers memroy")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_read_enough(unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "sethpusher_core", "--no-plugins", "--help"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=4 * UNIT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
