@@ -45,6 +45,20 @@ def shutdown(server):
     print("shut down", flush=True)
 """
 
+SLOW_SHUTDOWN = """
+import asyncio, functools
+from sethpusher_core.hookspecs import hookimpl
+
+@hookimpl
+def startup(server):
+    asyncio.get_running_loop().call_soon(functools.partial(print, "started", flush=True))
+
+@hookimpl
+async def shutdown(server):
+    print("shutting down", flush=True)
+    await asyncio.Event().wait()
+"""
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Environment:
@@ -116,6 +130,18 @@ def test_a_signal_while_plugins_start(place: Environment) -> None:
         assert process.returncode == 0, err
     assert out == "shut down\n"
     assert err.splitlines()[-1].endswith("sethpusher.server: stopped")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(place: Environment, number: signal.Signals) -> None:
+    place.site.add(one_plugin=SLOW_SHUTDOWN)
+    with program(place, "--port=0", "--hook-timeout=1h") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "shutting down\n"
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == (-signal.SIGTERM if number is signal.SIGTERM else 130)
 
 
 def test_a_port_in_use(place: Environment) -> None:
