@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .identity import Identity
 
-__all__ = ["come_back", "revoke", "see_off"]
+__all__ = ["FETCH_TIME", "come_back", "revoke", "see_off"]
 
-ONE_AT_A_TIME: Final = frozenset({"xhr", "jsonp"})
-"""Transports on which the message would use up the client's poll, and the close would find none."""
+FETCH_TIME: Final = 1.0
+"""Seconds that a stop gives clients that are between two requests: to fetch the message, then the close."""
 AT_ONCE: Final = 100
 """Clients closed before the loop turns, where no window spreads them."""
 
@@ -31,8 +31,7 @@ def come_back(window: float) -> dict[str, object]:
 async def see_off(connections: Iterable[Connection], window: float, return_window: float) -> None:
     """Closes connections with code 3001 (come back), in random order.
 
-    Just before, each gets ``{"type": "reconnect", "after": seconds}`` with a moment of its own; but for polling ones,
-    whose poll takes one packet only, and that is the close.
+    Just before, each gets ``{"type": "reconnect", "after": seconds}`` with a moment of its own.
 
     Args:
         connections: Who is to go.
@@ -50,8 +49,7 @@ async def see_off(connections: Iterable[Connection], window: float, return_windo
         elif place % AT_ONCE == AT_ONCE - 1:
             await asyncio.sleep(0)
         if not connection.closed:
-            if connection.transport not in ONE_AT_A_TIME:
-                connection.send(come_back(return_window))
+            connection.send(come_back(return_window))
             connection.close(errors.SHUTDOWN)
 
 

@@ -28,7 +28,7 @@ from .census import Census
 from .connection import ClientSession, Connection
 from .deadlines import Deadlines
 from .errors import HookError, RequestError, SettingsError
-from .farewell import come_back, see_off
+from .farewell import FETCH_TIME, come_back, see_off
 from .history import History
 from .hub import Hub, Local
 from .identity import Credentials, Identity
@@ -247,6 +247,7 @@ class PushServer:
                 await self.interest.settled()
         except TimeoutError:
             log.warning("stopped with work unfinished: shutdown_timeout is over")
+        await self.router.http_sessions.until_settled(min(FETCH_TIME, deadline - monotonic()))
         await self._take_down()
 
     @property

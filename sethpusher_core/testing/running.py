@@ -137,6 +137,7 @@ class RunningServer:
         await self._listener.close_all_connections()
 
     async def _finish(self) -> None:
+        self.push.router.http_sessions.stop()  # whose clients have gone between two polls; a stop would wait for them
         await self._close()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:  # an embedding application's, or a plugin's
             task.cancel()

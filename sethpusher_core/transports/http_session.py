@@ -89,6 +89,7 @@ class HttpSession(Session):
         "_on_resume",
         "_quiet",
         "_receiver",
+        "_said",
         "_stuck",
         "id",
         "paused",
@@ -100,6 +101,7 @@ class HttpSession(Session):
         self.paused = False
         self._receiver: Receiver | None = None
         self._farewell: bytes | None = None
+        self._said = False
         self._greeted = False
         self._in_flight = 0
         self._on_resume: Callable[[], None] | None = None
@@ -172,6 +174,8 @@ class HttpSession(Session):
             self._account(-in_flight)
         if receiver.ended and receiver is self._receiver:
             self._detach()
+            if self._said:
+                self.server.http_sessions.settle(self)
 
     def _detach(self) -> None:
         self._receiver = None
@@ -194,6 +198,7 @@ class HttpSession(Session):
             elif packet := self._next_packet(receiver.room):
                 receiver.send(packet)
             elif self._farewell is not None:
+                self._said = True
                 receiver.send(self._farewell, last=True)
             else:
                 return
@@ -224,7 +229,11 @@ class HttpSession(Session):
     # ----------------------------------------------------------------------------------------------------- inbound
 
     def accept(self, messages: Sequence[str]) -> bool:
-        """Takes what the client sent in one request, and says whether more may come now."""
+        """Takes what the client sent in one request, and says whether more may come now.
+
+        A session that is over takes it and drops it, as sockjs-node does: the client, which cannot know yet, would take
+        a refusal for the end, and never hear the close code that its next receiver brings.
+        """
         self._quiet = 0
         for message in messages:
             self.received(message)
@@ -254,6 +263,7 @@ class HttpSession(Session):
         self.closed = True
         self._farewell = close_packet(code, message)
         sessions = self.server.http_sessions
+        sessions.owe(self)
         sessions.touch(self)
         sessions.flush_soon(self)
         asyncio.get_running_loop().call_soon(self.ended, code)  # not within the fan-out that may have caused it

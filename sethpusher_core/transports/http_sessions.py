@@ -34,6 +34,8 @@ class HttpSessions:
         # finding the first entry of a plain dict slows down with every entry that was deleted before it.
         self._deadlines: OrderedDict[HttpSession, float] = OrderedDict()
         self._dirty: OrderedDict[HttpSession, None] = OrderedDict()
+        self._owed: set[HttpSession] = set()
+        self._settled: asyncio.Event | None = None
         self._expiry: asyncio.Handle | None = None
         self._flush: asyncio.Handle | None = None
 
@@ -63,6 +65,7 @@ class HttpSessions:
             session.expire()
         self._deadlines.clear()
         self._dirty.clear()
+        self._owed.clear()
 
     # ----------------------------------------------------------------------------------------------------- expiring
 
@@ -102,6 +105,34 @@ class HttpSessions:
         if self._by_id.get(session.id) is session:
             del self._by_id[session.id]
         session.expire()
+        self.settle(session)
+
+    # ------------------------------------------------------------------------------------------------------ farewells
+
+    def owe(self, session: HttpSession) -> None:
+        """Notes that a session has been closed and that its client has yet to hear it."""
+        self._owed.add(session)
+
+    def settle(self, session: HttpSession) -> None:
+        """Notes that the client has been told, or will never ask."""
+        self._owed.discard(session)
+        if not self._owed and self._settled is not None:
+            self._settled.set()
+
+    async def until_settled(self, seconds: float) -> None:
+        """Waits until every client has fetched that its session was closed, but not longer than some seconds.
+
+        A client that lives and is between two receivers comes with the next one within a round trip.
+        """
+        if not self._owed:
+            return
+        self._settled = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._settled.wait()
+        except TimeoutError:
+            pass  # the others are gone
+        self._settled = None
 
     # ----------------------------------------------------------------------------------------------------- flushing
 

@@ -28,7 +28,7 @@ class XhrSend(Exchange):
     def respond(self) -> None:
         """Hands the messages on; answered once the application takes more."""
         session = self.router.http_sessions.get(self.session_id)
-        if session is None or session.closed or not session.belongs_to(self.request.remote_ip or ""):
+        if session is None or not session.belongs_to(self.request.remote_ip or ""):
             self.answer(404, b"No such session.\n")
             return
         if session.paused:

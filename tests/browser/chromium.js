@@ -31,7 +31,8 @@ const commands = {
     page = await browser.newPage();
     page.setDefaultTimeout(milliseconds);
     page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    const said = (message) => `${message.text()} ${message.location().url}`;
+    page.on("console", (message) => message.type() === "error" && complaints.push(said(message)));
     for (const [address, path] of Object.entries(replace)) {
       const headers = { "Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript" };
       await page.route(address, (route) => route.fulfill({ path, headers }));

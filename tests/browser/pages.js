@@ -30,7 +30,8 @@ const commands = {
     complaints.set(name, []);
     page.setDefaultTimeout(milliseconds);
     page.on("pageerror", (error) => complaints.get(name).push(String(error)));
-    page.on("console", (message) => message.type() === "error" && complaints.get(name).push(message.text()));
+    const said = (message) => `${message.text()} ${message.location().url}`;
+    page.on("console", (message) => message.type() === "error" && complaints.get(name).push(said(message)));
     await page.goto(url);
   },
 

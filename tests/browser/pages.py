@@ -126,9 +126,14 @@ class Page:
         return list(self._ask("texts", selector=selector))
 
     def complaints(self) -> list[str]:
-        """What a developer would find in the console, but for connections that could not be made."""
+        """What a developer would find in the console, but for connections that could not be made.
+
+        A client that comes back at once may meet, over an HTTP connection that it has kept, the server that has sent it
+        away and is about to end: it is told 503 there.
+        """
         found: list[str] = self._ask("complaints")
-        return [text for text in found if "ERR_" not in text and "WebSocket connection to" not in text]
+        unmade = ("ERR_", "WebSocket connection to", "status of 503 (Service Unavailable)")
+        return [text for text in found if not any(words in text for words in unmade)]
 
     def close(self) -> None:
         self._ask("close")

@@ -159,6 +159,7 @@ class Delivery(RuleBasedStateMachine):
         for who, person in list(self.people.items()):
             if isinstance(person.client, Xhr):
                 self.vanish(who)
+        self.server.call(self.push.router.http_sessions.stop)  # a stop would wait for them
         self.server.run(self.push.stop())
         self.server.run(self.push.start())
         self.results.clear()

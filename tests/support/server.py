@@ -25,7 +25,8 @@ class RunningServer(running.RunningServer):
         self._listener.stop()
         push = self.push
         await self._until(lambda: not self._on_websockets(), "clients on websockets leave")
-        await push.stop()  # ends sessions by polling, which would wait for their clients to come back
+        push.router.http_sessions.stop()  # whose clients have gone between two polls; a stop would wait for them
+        await push.stop()
         await self._until(lambda: not push.connections and not push.router.sessions, "connections end")
         await self._until(lambda: not list(push.hub), "channels are left")
         await self._until(lambda: push.router.budget.used == 0, "bytes of clients that have gone leave the account")

@@ -130,7 +130,7 @@ async def test_a_poll_that_finds_no_room_hears_when_to_come_back() -> None:
     async with serving(max_sessions=1, farewell=hint, disconnect_delay=SHORT) as served, WebSocket.connect(served):
         session = new_session()
         assert await served.poll(session) == "o"
-        assert (await served.post(f"{session}/xhr_send", '["too soon"]')).status == 404
+        await served.send(session, "too soon")
         assert await served.poll(session) == f"a[{json.dumps(HINT)}]"
         assert await served.poll(session) == last_words(OVERLOAD)
         assert await served.poll(session) == last_words(OVERLOAD)

@@ -108,15 +108,16 @@ async def test_a_form_without_payload(body: bytes) -> None:
 
 
 @in_loop
-async def test_unknown_sessions_are_not_found() -> None:
+async def test_unknown_sessions_are_not_found_and_closed_ones_listen_to_nobody() -> None:
     async with serving() as served:
         for kind in ("xhr_send", "jsonp_send"):
             assert (await served.post(f"{new_session()}/{kind}", '["x"]')).status == 404
         session = new_session()
         await served.poll(session)
         served.last.close()
-        assert (await served.post(f"{session}/xhr_send", '["x"]')).status == 404
+        assert (await served.post(f"{session}/xhr_send", '["x"]')).status == 204, "it cannot know yet"
         assert served.last.heard == []
+        assert await served.poll(session) == 'c[3000,"Go away!"]'
 
 
 @in_loop
