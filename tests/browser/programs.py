@@ -112,6 +112,7 @@ class SethPusher(Program):
 
     Attributes:
         port: Where it listens.
+        log: The lines that it has written, as far as they were waited for.
     """
 
     def __init__(self, *flags: str, port: int = 0) -> None:
@@ -127,7 +128,7 @@ class SethPusher(Program):
             *flags,
             speaks_on_stderr=True,
         )
-        self._log: list[str] = []
+        self.log: list[str] = []
         try:
             self.port = int(self._wait_for(r"listens on http://[^/]+:(\d+)/"))
         except BaseException:
@@ -139,15 +140,15 @@ class SethPusher(Program):
         self.end()
         assert self.process.wait(PATIENCE) == 0
         while line := self.line():
-            self._log.append(line)
-        assert not [line for line in self._log if " INFO " not in line], "".join(self._log)
+            self.log.append(line)
+        assert not [line for line in self.log if " INFO " not in line], "".join(self.log)
 
     def _wait_for(self, pattern: str) -> str:
         while line := self.line():
-            self._log.append(line)
+            self.log.append(line)
             if match := re.search(pattern, line):
                 return match[1]
-        raise AssertionError("".join(self._log))
+        raise AssertionError("".join(self.log))
 
 
 class Chromium(Program):
