@@ -38,6 +38,7 @@ class HealthHandler(PublicHandler):
 
     async def _details(self) -> dict[str, Any]:
         server = self.server
+        budget = server.router.budget
         counts = server.hooks.counts().items()
         return {
             "node": server.node_id,
@@ -45,7 +46,7 @@ class HealthHandler(PublicHandler):
             "trouble": server.trouble,
             "plugins": server.plugin_names,
             "connections": len(server.connections),
-            "limits": server.counts,
+            "limits": {**server.counts, "clients_too_slow": budget.cut, "messages_dropped": budget.dropped},
             "hooks": [
                 {"plugin": plugin, "hook": hook, "calls": count.calls, "failures": count.failures}
                 for (plugin, hook), count in sorted(counts)

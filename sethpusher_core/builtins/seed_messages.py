@@ -117,6 +117,7 @@ class SeedMessages:
             return
         if not known and len(connection.channels) >= server.settings.max_subscriptions:
             limit = server.settings.max_subscriptions
+            server.counts["subscriptions_over_limit"] += 1
             raise RequestError(errors.LIMIT, f"At most {limit} subscriptions per connection.")
         await server.access.authorize(connection.identity, "subscribe", address, by_client=True)
         fields = await self._enter(connection, message, address, since)

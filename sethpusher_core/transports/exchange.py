@@ -175,6 +175,7 @@ class Exchange(HTTPMessageDelegate, ABC):
 
     def _refuse_body(self) -> None:
         """Answers before the body has come; Tornado then closes the connection, since it will not read the rest."""
+        self.router.room.counts["bodies_over_size"] += 1
         self.answer(413, b"The body is too large.\n", extra={"Connection": "close"})
 
     # --------------------------------------------------------------------------------------------------------- CORS

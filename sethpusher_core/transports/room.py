@@ -33,7 +33,7 @@ class Room:
     Attributes:
         draining: Whether nobody may come in any more.
         counts: How often which bound was met: ``sessions_over_limit``, ``sessions_over_ip_limit``,
-            ``sessions_while_draining``.
+            ``sessions_while_draining``, ``messages_over_size``, ``bodies_over_size``.
         lines: Websockets whose stream is open, those that say farewell or wait for the peer's close frame included.
         parting: Sessions of HTTP transports that say farewell.
     """

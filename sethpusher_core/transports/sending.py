@@ -75,6 +75,7 @@ class XhrSend(Exchange):
             self.answer(413, b"Too many messages.\n")
             return None
         if len(payload) > limit and any(len(message.encode()) > limit for message in messages):
+            self.router.room.counts["messages_over_size"] += 1
             self.answer(413, b"A message is too large.\n")
             return None
         return messages

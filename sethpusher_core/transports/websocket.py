@@ -32,6 +32,9 @@ READ_SIZE: Final = 65536
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that a client has to answer a close frame, and a slow one to take the frame under way."""
 
+TOO_BIG: Final = 1009
+"""The close code for a message that is too large (RFC 6455, section 7.4.1)."""
+
 _DEFLATED: Final = {Form.FRAMED: Form.FRAMED_DEFLATED, Form.BARE: Form.BARE_DEFLATED}
 _PING: Final = websocket_frame(b"", 0x9)
 _OPEN: Final = websocket_frame(OPEN)
@@ -187,6 +190,8 @@ class WebSocketSession(StreamSession):
         if code is None:
             close = wire.close_rcvd or wire.close_sent
             code = close.code if close is not None else ABNORMAL
+            if close is not None and close is wire.close_sent and code == TOO_BIG and not self.closed:
+                self.server.room.counts["messages_over_size"] += 1
         self.closed = self.blocked = True
         loop = asyncio.get_running_loop()
         if self.conn is not None:

@@ -326,6 +326,7 @@ def test_details_of_health_are_for_those_who_may_inspect(serve: Serve) -> None:
     assert server.http.get("/health?details").status == 401
     details = server.http.get("/health?details", {"X-Token": "ada"}).json
     assert details["backend"] == "memory"
+    assert {"clients_too_slow": 0, "messages_dropped": 0}.items() <= details["limits"].items()
     assert {"plugin": "Tokens", "hook": "authenticate", "calls": 2, "failures": 0} in details["hooks"]
 
 

@@ -158,11 +158,13 @@ def test_names_are_told_apart_to_the_last_character(server: RunningServer) -> No
 
 
 def test_subscriptions_are_bounded(serve: Serve, transport: str) -> None:
-    client = serve(max_subscriptions=3).client(transport)
+    server = serve(max_subscriptions=3)
+    client = server.client(transport)
     client.connect("alice")  # the channel all is one of them
     for channel in ("a", "b", "a"):
         client.subscribe(channel)
     assert client.request({"type": "subscribe", "channel": "c"})["code"] == errors.LIMIT.code
+    assert server.push.counts == {"subscriptions_over_limit": 1}
     client.unsubscribe("a")
     client.subscribe("c")
 
@@ -182,13 +184,27 @@ def test_a_message_above_the_limit_ends_its_connection_only(serve: Serve, kind: 
     client.send({"type": "subscribe", "channel": "x", "padding": "x" * 1000})
     assert client.closed()[0] == 1009
     other.subscribe("x")
+    assert server.push.counts == {"messages_over_size": 1}
+
+
+def test_a_body_and_a_message_in_it_above_the_limit_are_refused_and_counted(serve: Serve) -> None:
+    server = serve(max_message_size=1000, max_body_size=5000)
+    client = server.xhr()
+    for size, count in ((2000, "messages_over_size"), (6000, "bodies_over_size")):
+        answer = server.http.post(f"{client._base}/xhr_send", ["x" * size])
+        assert answer.status == 413
+        assert server.push.counts[count] == 1
+    client.subscribe("still here")
 
 
 def test_a_client_that_says_too_much_is_told_to_slow_down(serve: Serve) -> None:
-    client = serve(message_rate=5).sockjs()
+    server = serve(message_rate=5)
+    client = server.sockjs()
     replies = [client.request({"type": "unsubscribe", "channel": "x"}) for _ in range(20)]
     assert [reply["type"] for reply in replies[:5]] == ["ack"] * 5
-    assert errors.OVERLOADED.code in {reply.get("code") for reply in replies}
+    refused = [reply["code"] for reply in replies if reply["type"] == "error"]
+    assert set(refused) == {errors.OVERLOADED.code}
+    assert server.push.counts == {"messages_over_rate": len(refused)}
 
 
 # ----------------------------------------------------------------------------------------------------------- order
