@@ -69,6 +69,14 @@ def test_an_early_import_is_excused_with_a_reason(root: Path) -> None:
         PluginCases().test_importing_it_is_light(kit)
 
 
+def test_what_the_core_imports_anyway_costs_nothing(root: Path) -> None:
+    class OnTornado(distributions.Right):
+        requires = ("sethpusher-core>=1.0,<2", "tornado>=6")
+        head = "import tornado.simple_httpclient"
+
+    PluginCases().test_importing_it_is_light(installed(OnTornado, root))
+
+
 def installed_again(trial: Any, root: Path, imports_early: dict[str, str]) -> PluginBench:
     (root / "one_plugin.py").write_text(trial.module())
     return PluginBench("one", trial.settings, [str(root)], imports_early)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from support.endpoint import Endpoint, running
 from support.timing import UNIT
 
 from sethpusher_core.server import PushServer
-from sethpusher_core.testing import Kept, PersistCompliance
+from sethpusher_core.testing import Kept, PersistCompliance, PluginCompliance
 
 
 class Persister(HttpPersister):
@@ -95,3 +95,19 @@ class TestAtTheEndpoint(PersistCompliance):
             return [kept(publication) for publication in endpoint.publications]
 
         return read
+
+
+class TestPlugin(PluginCompliance):
+    @pytest.fixture
+    def plugin_name(self) -> str:
+        return "persist_http"
+
+    @pytest.fixture
+    def settings(self) -> Mapping[str, str]:
+        return {"api_url": "http://127.0.0.1:1/messages"}
+
+
+class TestCommand(PluginCompliance):
+    @pytest.fixture
+    def plugin_name(self) -> str:
+        return "outbox"

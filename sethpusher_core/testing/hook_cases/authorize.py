@@ -105,7 +105,8 @@ class AuthorizeCases(Compliance):
     async def test_a_name_means_one_kind_of_target(self, kit: AuthorizeBench) -> None:
         """A target is a channel, a user or the server; one name may be both a channel's and a user's.
 
-        If this fails: look at ``target.kind``, not only at ``target.name``.
+        If this fails: look at ``target.kind``, not only at ``target.name``; where the user of that name is meant as
+        well, say so in ``opinions``.
         """
         stated = {(one.identity.subscriber_id, one.action, one.target) for one in kit.opinions}
         async with kit.server() as server:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from packaging.requirements import Requirement
@@ -172,11 +173,15 @@ class PluginCases(Compliance):
         assert says_auth(kit.candidate()), "neither its name nor its metadata nor its module says that it is about auth"
 
 
-def _of_requirements(kit: PluginBench) -> set[str]:
-    """The modules of the plugin's own requirements that its import imports."""
-    from importlib.metadata import packages_distributions
+def _names(requirements: Iterable[str]) -> set[str]:
+    return {canonicalize_name(Requirement(line).name) for line in requirements}
 
-    wanted = {canonicalize_name(Requirement(line).name) for line in kit.candidate().requires} - {CORE}
+
+def _of_requirements(kit: PluginBench) -> set[str]:
+    """The modules that its import imports of what it requires, and the core does not."""
+    from importlib.metadata import packages_distributions, requires
+
+    wanted = _names(kit.candidate().requires) - _names(requires(CORE) or ()) - {CORE}
     owners = packages_distributions()
     heads = {name.partition(".")[0] for name in kit.imported().modules}
     return {head for head in heads if wanted & {canonicalize_name(owner) for owner in owners.get(head, ())}}
