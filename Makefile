@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := sethpusher_core $(wildcard plugins/*/src)
 
-.PHONY: run test lint types bench clean
+.PHONY: run test lint types docs bench clean
 
 run: $(READY)
 	@$(BIN)/seth-pusher $(ARGS)
@@ -25,6 +25,11 @@ lint: $(READY)
 
 types: $(READY)
 	@$(BIN)/mypy $(SOURCES)
+
+docs: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r docs/requirements.txt
+	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/mkdocs build --quiet --strict --site-dir=site
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/fanout.py $(ARGS)

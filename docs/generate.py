@@ -35,7 +35,23 @@ def pages() -> dict[Path, str]:
     for name, table in (("errors", _errors()), ("closes", _closes())):
         start, end = f"<!-- {name}: from the table in sethpusher_core/errors.py -->", f"<!-- {name}: end -->"
         text = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", f"{start}\n{table}\n{end}", text, flags=re.DOTALL)
-    return {wire: text, DOCS / "settings.md": settings_page(_components()), DOCS / "hooks.md": _hooks()}
+    with_files = [DOCS / "deployment.md", DOCS / "embedding.md"]
+    return {
+        wire: text,
+        **{page: _with_files(page.read_text()) for page in with_files},
+        DOCS / "settings.md": settings_page(_components()),
+        DOCS / "hooks.md": _hooks(),
+    }
+
+
+def _with_files(page: str) -> str:
+    """A page in which ``<!-- file: PATH -->`` is followed by what stands in that file."""
+
+    def block(match: re.Match[str]) -> str:
+        content = (DOCS.parent / match[1]).read_text().rstrip()
+        return f"<!-- file: {match[1]} -->\n```{match[2]}\n{content}\n```\n<!-- file: end -->"
+
+    return re.sub(r"<!-- file: (\S+) -->\n```(\w+)\n.*?```\n<!-- file: end -->", block, page, flags=re.DOTALL)
 
 
 def _components() -> list[Component]:
