@@ -38,7 +38,7 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Makes the links of a page those of the site."""
     place = page.file.src_uri
     source = _SOURCES.get(place, f"docs/{place}")
