@@ -22,10 +22,11 @@ from time import perf_counter
 from typing import Final
 
 from . import errors
-from .addresses import Address
+from .addresses import CHANNEL, Address
 from .backends.base import Position
 from .frames import Form, Frame
 from .publication import CONTROL_KIND, Delivery, read_payload, with_position
+from .tally import Tally
 from .transports.outlet import Outlet
 
 __all__ = ["Hub", "Local", "Member"]
@@ -87,13 +88,19 @@ class _Roster:
 
 
 class _Job:
-    """A closed frame on its way: to whom it goes, and how far it has come."""
+    """A closed frame on its way: to whom it goes, and how far it has come.
 
-    __slots__ = ("ends", "frame", "place", "roster", "skip")
+    Attributes:
+        ends: For each roster, where it ended when the frame was closed.
+        counts: And how many members it had.
+    """
 
-    def __init__(self, frame: Frame, ends: tuple[int, ...], skip: str) -> None:
+    __slots__ = ("counts", "ends", "frame", "place", "roster", "skip")
+
+    def __init__(self, frame: Frame, ends: tuple[int, ...], counts: tuple[int, ...], skip: str) -> None:
         self.frame = frame
         self.ends = ends
+        self.counts = counts
         self.skip = skip
         self.roster = 0
         self.place = 0
@@ -109,10 +116,24 @@ class Local:
         count: Number of members on this node.
     """
 
-    __slots__ = ("_jobs", "_pending", "_rosters", "_skip", "address", "count", "on_slow", "position", "queued")
+    __slots__ = (
+        "_jobs",
+        "_occupancy",
+        "_pending",
+        "_rosters",
+        "_skip",
+        "_tally",
+        "address",
+        "count",
+        "on_slow",
+        "position",
+        "queued",
+    )
 
-    def __init__(self, address: Address, on_slow: str) -> None:
+    def __init__(self, address: Address, on_slow: str, tally: Tally) -> None:
         self.address = address
+        self._tally = tally
+        self._occupancy = tally.channels if address.kind == CHANNEL else tally.users
         self.on_slow = on_slow
         self.position: Position | None = None
         self.count = 0
@@ -141,6 +162,8 @@ class Local:
             self._rosters.append(roster)
         roster.add(member)
         self.count += 1
+        self._occupancy.members += 1
+        self._occupancy.addresses += self.count == 1
 
     def leave(self, member: Member, owed: bool = True) -> None:
         """Removes a member; it gets nothing any more.
@@ -156,6 +179,8 @@ class Local:
                     self._send_owed(member, index, roster)
                 roster.remove(member)
                 self.count -= 1
+                self._occupancy.members -= 1
+                self._occupancy.addresses -= self.count == 0
                 if not self._jobs:
                     roster.close_holes()
                 return
@@ -171,6 +196,8 @@ class Local:
             reached = (index, member.place) < (job.roster, job.place)
             due = index < len(job.ends) and member.place < job.ends[index] and member.id != job.skip
             if due and not reached:
+                if job.skip:
+                    self._note(1, job.frame, roster.form)
                 _send([member.outlet], job.frame, roster.form, self.address.name, self.on_slow)
 
     def add(self, delivery: Delivery) -> None:
@@ -184,7 +211,8 @@ class Local:
         """Closes the pending frame: it will go to the members of this moment."""
         if self._pending:
             ends = tuple([len(roster.outlets) for roster in self._rosters])
-            self._jobs.append(_Job(Frame(self._pending), ends, self._skip))
+            counts = tuple([len(roster.outlets) - roster.holes for roster in self._rosters])
+            self._jobs.append(_Job(Frame(self._pending), ends, counts, self._skip))
             self._pending = []
 
     def fan_out(self, deadline: float) -> bool:
@@ -211,11 +239,14 @@ class Local:
         while job.roster < len(job.ends):
             roster = self._rosters[job.roster]
             end = job.ends[job.roster]
+            if not job.place and not job.skip:
+                self._note(job.counts[job.roster], job.frame, roster.form)
             while job.place < end:
                 stop = min(job.place + SLICE, end)
                 outlets = roster.outlets[job.place : stop]
-                if job.skip:
+                if job.skip:  # only the slices show whether the one is in there
                     outlets = self._without(roster, job.place, stop, job.skip)
+                    self._note(len(outlets) - outlets.count(None), job.frame, roster.form)
                 job.place = stop
                 _send(outlets, job.frame, roster.form, self.address.name, self.on_slow)
                 if perf_counter() >= deadline and (stop < end or job.roster + 1 < len(job.ends)):
@@ -223,6 +254,12 @@ class Local:
             job.roster += 1
             job.place = 0
         return True
+
+    def _note(self, count: int, frame: Frame, form: Form) -> None:
+        """Counts what is handed to so many members, together and not one by one."""
+        if count:
+            self._tally.delivered_bytes += count * len(frame.form(form))
+            self._tally.deliveries += count * len(frame.envelopes)
 
     @staticmethod
     def _without(roster: _Roster, start: int, stop: int, skip: str) -> list[Outlet | None]:
@@ -269,6 +306,7 @@ class Hub:
 
     Attributes:
         delivered: Payloads that the backend has handed over so far.
+        tally: What became of them here.
     """
 
     def __init__(self, on_control: Callable[[bytes], None]) -> None:
@@ -278,6 +316,7 @@ class Hub:
             on_control: Called with each order from another node.
         """
         self.delivered = 0
+        self.tally = Tally()
         self._on_control = on_control
         self._locals: dict[Address, Local] = {}
         self._dirty: deque[Local] = deque()
@@ -299,7 +338,7 @@ class Hub:
         """The local side of an address, made if it is not there."""
         local = self._locals.get(address)
         if local is None:
-            local = self._locals[address] = Local(address, on_slow)
+            local = self._locals[address] = Local(address, on_slow, self.tally)
         return local
 
     def forget(self, address: Address) -> None:

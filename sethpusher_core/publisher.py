@@ -50,7 +50,13 @@ Result = Published | RequestError
 
 
 class Publisher:
-    """Takes publications, runs the hooks over them and hands them to the backend."""
+    """Takes publications, runs the hooks over them and hands them to the backend.
+
+    Attributes:
+        accepted: Publications that the backend has taken, repeats among them.
+        refused: Those that a transform would not have.
+        failed: Those that were lost to a failure of a plugin or of the backend; their publishers were told so.
+    """
 
     def __init__(self, hooks: Hooks, rule_of: Callable[[Address], ChannelRule | None], persist_failure: str) -> None:
         """Makes a publisher; :meth:`bind` gives it a backend.
@@ -60,6 +66,9 @@ class Publisher:
             rule_of: The rule of a channel; None for what is not a channel.
             persist_failure: ``refuse`` or ``log``: what follows when persist fails.
         """
+        self.accepted = 0
+        self.refused = 0
+        self.failed = 0
         self._hooks = hooks
         self._rule_of = rule_of
         self._go_on = persist_failure == "log"
@@ -128,7 +137,7 @@ class Publisher:
         places: list[int] = []
         for place, publication in enumerate(publications):
             known = None if publication.idempotency_key is None else await self._known(publication)
-            changed = known or (publication if transform is None else self._transform(publication))
+            changed = known or (publication if transform is None else self._transformed(publication))
             if not isinstance(changed, Publication):
                 results[place] = changed
             else:
@@ -160,8 +169,18 @@ class Publisher:
             result = await backend.result_of(publication.address, key)
         except BackendError as error:
             log.warning("not published, %s: %s", publication.address, error)
+            self.failed += 1
             return RequestError(errors.UNAVAILABLE)
         return None if result is None else Published(publication.id, result.position)
+
+    def _transformed(self, publication: Publication) -> Publication | RequestError:
+        changed = self._transform(publication)
+        if isinstance(changed, RequestError):
+            if changed.code is errors.REFUSED:
+                self.refused += 1
+            else:
+                self.failed += 1
+        return changed
 
     def _transform(self, publication: Publication) -> Publication | RequestError:
         assert self._hooks.transform is not None
@@ -208,6 +227,7 @@ class Publisher:
         except HookError as error:
             self._failures.report(error, f"persist failed for {len(batch)} publications: ")
             if not self._go_on:
+                self.failed += len(batch)
                 refusal = RequestError(errors.UNAVAILABLE)
                 for _, future in batch:
                     _resolve(future, refusal)
@@ -226,12 +246,18 @@ class Publisher:
 
     async def _send(self, publications: Sequence[Publication]) -> list[Result]:
         if self._backend is None:
+            self.failed += len(publications)
             return [RequestError(errors.UNAVAILABLE, "The server is not running.") for _ in publications]
         self._under_way += 1
         try:
             answers = await self._backend.publish([self._outgoing(publication) for publication in publications])
-            return [_result(publication, answer) for publication, answer in zip(publications, answers, strict=True)]
+            results = [_result(publication, answer) for publication, answer in zip(publications, answers, strict=True)]
+            failed = sum([isinstance(result, RequestError) for result in results])
+            self.failed += failed
+            self.accepted += len(results) - failed
+            return results
         except Exception as error:
+            self.failed += len(publications)
             log.error("the backend failed on %d publications: %r", len(publications), error, exc_info=error)
             return [RequestError(errors.UNAVAILABLE) for _ in publications]
         finally:

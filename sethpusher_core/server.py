@@ -77,6 +77,8 @@ class PushServer:
         backend_name: The backend that it runs on.
         node_id: Unique name of this node, new with each start; empty before.
         connections: Live connections by id.
+        accepted: How many there have been.
+        publisher: The way of all publications to the backend; it counts them.
         counts: How often which limit was crossed.
     """
 
@@ -148,9 +150,9 @@ class PushServer:
             self.hooks, self.settings.backend, self._component_settings
         )
         self._backend: Backend | None = None
-        self._publisher = Publisher(self.hooks, self.rule_of, self.settings.persist_failure)
+        self.publisher = Publisher(self.hooks, self.rule_of, self.settings.persist_failure)
         self._last_publication = 0
-        self._last_connection = 0
+        self.accepted = 0
         self._state = "not started"
         self._idle: asyncio.Event | None = None
         budget = Budget(self.settings.outbound_limit, self.settings.outbound_total)
@@ -243,7 +245,7 @@ class PushServer:
         await self._until_idle(deadline)
         try:
             async with asyncio.timeout(max(0.1, deadline - monotonic())):
-                await self._publisher.drain()
+                await self.publisher.drain()
                 await self.interest.settled()
         except TimeoutError:
             log.warning("stopped with work unfinished: shutdown_timeout is over")
@@ -258,9 +260,12 @@ class PushServer:
     @property
     def trouble(self) -> str | None:
         """Why clients should not be sent here now; None while all is well."""
-        if self._state != "running" or self._backend is None:
-            return self._state
-        return self._backend.trouble
+        return self._state if self._state != "running" else self.backend_trouble
+
+    @property
+    def backend_trouble(self) -> str | None:
+        """What is the matter with the backend; None while all is well."""
+        return self._state if self._backend is None else self._backend.trouble
 
     # ---------------------------------------------------------------------------------------------------- publishing
 
@@ -321,7 +326,7 @@ class PushServer:
         Raises:
             RequestError: It was refused, or cannot be taken now.
         """
-        [result] = await self._publisher.publish((self.publication(address, data, sender, idempotency_key, skip),))
+        [result] = await self.publisher.publish((self.publication(address, data, sender, idempotency_key, skip),))
         if isinstance(result, RequestError):
             raise result
         return result
@@ -345,7 +350,7 @@ class PushServer:
 
     async def publish_many(self, publications: Sequence[Publication]) -> list[Published | RequestError]:
         """Publishes, in order; a result for each."""
-        return await self._publisher.publish(publications)
+        return await self.publisher.publish(publications)
 
     async def disconnect_user(self, subscriber_id: str) -> None:
         """Ends all connections of a user, on all nodes, with a code that says not to come back.
@@ -370,8 +375,8 @@ class PushServer:
 
     def accept(self, session: ClientSession, credentials: Credentials) -> Connection:
         """Makes the connection of a session that has begun."""
-        self._last_connection += 1
-        connection = self.connection_class(self, session, f"{self.node_id}-{self._last_connection:x}", credentials)
+        self.accepted += 1
+        connection = self.connection_class(self, session, f"{self.node_id}-{self.accepted:x}", credentials)
         self.connections[connection.id] = connection
         connection.opened()
         return connection
@@ -435,7 +440,7 @@ class PushServer:
             self.census,
             self.history,
             self._orders,
-            self._publisher,
+            self.publisher,
         ):
             part.bind(backend)
 

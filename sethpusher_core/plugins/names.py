@@ -13,6 +13,7 @@ FIRST_PARTY: Final = MappingProxyType(
     {
         "auth_apikey": "sethpusher-auth-apikey",
         "auth_jwt": "sethpusher-auth-jwt",
+        "metrics": "sethpusher-metrics",
         "persist_http": "sethpusher-persist-http",
         "persist_redis": "sethpusher-redis",
         "redis": "sethpusher-redis",

@@ -39,9 +39,10 @@ class Budget:
         used: Bytes that wait now.
         cut: How many clients were cut because something did not fit.
         dropped: How many messages were dropped by a channel's rule.
+        posted_bytes: How much was sent to single clients: replies, and what plugins send.
     """
 
-    __slots__ = ("_holders", "cut", "dropped", "limit", "total", "used")
+    __slots__ = ("_holders", "cut", "dropped", "limit", "posted_bytes", "total", "used")
 
     def __init__(self, limit: int = 2**20, total: int = 2**28) -> None:
         self.limit = limit
@@ -49,6 +50,7 @@ class Budget:
         self.used = 0
         self.cut = 0
         self.dropped = 0
+        self.posted_bytes = 0
         self._holders: set[Outlet] = set()
 
     def account(self, outlet: Outlet, change: int) -> None:
@@ -120,6 +122,7 @@ class Outlet(ABC):
         if self.closed:
             return
         data = Frame((message,)).form(self.form)
+        self._budget.posted_bytes += len(data)
         if not self.blocked:
             try:
                 sent = self.send(data)

@@ -12,8 +12,9 @@ from sethpusher_core import hub as hub_module
 from sethpusher_core.addresses import CONTROL, Address
 from sethpusher_core.backends.base import Position
 from sethpusher_core.frames import Form
-from sethpusher_core.hub import Hub, Local, Member
+from sethpusher_core.hub import SLICE, Hub, Local, Member
 from sethpusher_core.publication import CONTROL_KIND, Publication, notice_payload
+from sethpusher_core.tally import Tally
 
 NEWS = Address.channel("news")
 
@@ -359,3 +360,85 @@ def test_it_works_on_a_real_loop() -> None:
         return numbers(outlet)
 
     assert asyncio.run(scenario()) == [0, 1, 2]
+
+
+# ------------------------------------------------------------------------------------------------------- what it counts
+
+
+class Watched(Tally):
+    """Notes how often something is counted."""
+
+    __slots__ = ("times",)
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "times", 0)
+        super().__init__()
+        object.__setattr__(self, "times", 0)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, "times", self.times + (name == "deliveries"))
+        object.__setattr__(self, name, value)
+
+
+@pytest.mark.parametrize(("skip", "times"), [("", 1), ("nobody who is here", 3)])
+def test_deliveries_are_counted_by_frame_or_slice(house: House, skip: str, times: int) -> None:
+    house.hub.tally = tally = Watched()
+    local = house.hub.open(Address.channel("crowd"), "disconnect")
+    outlets = [house.join(local=local)[1] for _ in range(2 * SLICE + 10)]
+    for n in range(3):
+        house.publish(n, skip=skip, address=local.address)
+    house.loop.run()
+    assert all(numbers(outlet) == [0, 1, 2] for outlet in outlets)
+    assert tally.times == times
+    assert tally.deliveries == 3 * len(outlets)
+    assert tally.delivered_bytes == sum(len(outlet.taken) for outlet in outlets)
+
+
+@pytest.mark.usefixtures("yielding")
+def test_who_leaves_under_way_is_counted_once(house: House) -> None:
+    members = [house.join(form) for form in (Form.BARE, Form.FRAMED) for _ in range(4)]
+    house.publish(1)
+    house.loop.turn()
+    house.news.leave(
+        members[3][0]
+    )  # gets at once what it is owed, as the next one does, whose form's turn is yet to come
+    house.news.leave(members[7][0])
+    house.join()
+    house.loop.run()
+    assert [numbers(outlet) for _, outlet in members] == [[1]] * 8
+    assert house.hub.tally.deliveries == 8
+    assert house.hub.tally.delivered_bytes == sum(len(outlet.taken) for _, outlet in members)
+
+
+@pytest.mark.usefixtures("yielding")
+def test_who_left_or_is_skipped_is_not_counted(house: House) -> None:
+    members = [house.join(form) for form in (Form.BARE, Form.FRAMED) for _ in range(4)]
+    house.news.leave(members[0][0])
+    house.publish(1, skip=members[1][0].id)
+    house.loop.turn()
+    house.news.leave(members[7][0])  # gets at once what it is owed
+    house.loop.run()
+    reached = [outlet for _, outlet in members if numbers(outlet)]
+    assert len(reached) == 6
+    assert house.hub.tally.deliveries == 6
+    assert house.hub.tally.delivered_bytes == sum(len(outlet.taken) for outlet in reached)
+
+
+def test_what_is_full_is_known_at_every_moment(house: House) -> None:
+    tally = house.hub.tally
+    user = house.hub.open(Address.user("ada"), "disconnect")
+    (one, _), (two, _), (three, _) = house.join(), house.join(Form.FRAMED), house.join(local=user)
+    assert (tally.channels.addresses, tally.channels.members) == (1, 2)
+    assert (tally.users.addresses, tally.users.members) == (1, 1)
+    house.publish(1)
+    house.news.hand_over(one)
+    assert (tally.channels.addresses, tally.channels.members) == (1, 2)
+    house.news.leave(one)
+    house.news.leave(two)
+    user.leave(three)
+    assert (tally.channels.addresses, tally.channels.members, tally.users.addresses, tally.users.members) == (
+        0,
+        0,
+        0,
+        0,
+    )

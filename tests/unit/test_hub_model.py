@@ -94,6 +94,9 @@ class House:
             here = [expected.member for expected in everyone if expected.here]
             assert self.locals[channel].count == len(here)
             assert set(self.locals[channel].members()) == set(here)
+        channels = self.hub.tally.channels
+        assert channels.members == sum(local.count for local in self.locals)
+        assert channels.addresses == sum(local.count > 0 for local in self.locals)
 
     def end(self) -> None:
         self.idle()
@@ -104,6 +107,10 @@ class House:
             received = expected.received()
             assert received == expected.due[: len(received)], "a gap, a repeat or a wrong order"
             assert expected.broken or received == expected.due
+        everybody = [expected for everyone in self.everyone for expected in everyone]
+        due = sum(len(expected.due) for expected in everybody)
+        broken = sum(len(expected.due) for expected in everybody if expected.broken)
+        assert due - broken <= self.hub.tally.deliveries <= due
 
     def _pick(self, channel: int, who: int) -> Expected | None:
         here = [expected for expected in self.everyone[channel] if expected.here]

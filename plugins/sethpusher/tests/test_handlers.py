@@ -197,7 +197,7 @@ def test_a_handler_written_for_release_0_2_2(serve: Serve, logs: Any) -> None:
         "message": "Request body is not valid JSON.",
         "status": 400,
     }
-    server.call(lambda: server.push._publisher.bind(None))  # as if it did not run
+    server.call(lambda: server.push.publisher.bind(None))  # as if it did not run
     assert server.http.post("/api/users/alice/", [1]).status == 503
 
 

@@ -137,7 +137,7 @@ def test_an_override_of_sending_sees_the_calls_of_the_api(serve: Serve) -> None:
     assert bad.json == {"message": "Request body is not valid JSON.", "status": 400, "code": 1500}
     keyed = server.http.post("/api/channels/a/", 1, {"Idempotency-Key": "k"})
     assert (keyed.status, keyed.json["code"]) == (400, 1509)
-    server.call(lambda: app.push._publisher.bind(None))  # as if it did not run
+    server.call(lambda: app.push.publisher.bind(None))  # as if it did not run
     failed = server.http.post("/api/channels/a/", 1)
     assert (failed.status, failed.json["code"]) == (503, 1002)
 

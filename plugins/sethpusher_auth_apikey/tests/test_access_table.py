@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 from sethpusher_auth_apikey.settings import KeyTable
+from sethpusher_metrics import Metrics
 from support.clients import ClosedByServer
 from support.http import Answer
 from support.server import RunningServer
@@ -76,6 +77,7 @@ ENDPOINTS: Final[Mapping[tuple[str, str], Any]] = {
     ("GET", "/health?details"): None,
     ("GET", "/ready"): None,
     ("HEAD", "/ready"): None,
+    ("GET", "/metrics"): None,
     ("GET", "/connect/"): None,
     ("GET", "/connect/info"): None,
     ("GET", "/connect/iframe.html"): None,
@@ -110,8 +112,10 @@ CLOSED: Final = (ClosedByServer, InvalidState, OSError)
 
 @pytest.fixture
 def servers(keyed: Keyed) -> Mapping[str, RunningServer]:
+    """With every plugin of ours that serves something, too."""
     return {
-        setting: keyed({"anonymous": setting, "channels": (RULE,)}, keys=KEYS) for setting in ("none", "connect", "all")
+        setting: keyed({"anonymous": setting, "channels": (RULE,)}, (Metrics(),), keys=KEYS)
+        for setting in ("none", "connect", "all")
     }
 
 

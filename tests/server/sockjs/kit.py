@@ -30,6 +30,7 @@ from websockets.uri import parse_uri
 from sethpusher_core.addresses import Address
 from sethpusher_core.hub import Local, Member
 from sethpusher_core.publication import PUBLICATION_KIND, Delivery
+from sethpusher_core.tally import Tally
 from sethpusher_core.transports.outlet import Budget
 from sethpusher_core.transports.router import PushRouter
 from sethpusher_core.transports.session import Session
@@ -219,7 +220,7 @@ class Channel:
     """A channel with some members, and the real fan-out."""
 
     def __init__(self, sessions: Sequence[Session], on_slow: str = "disconnect") -> None:
-        self.local = Local(Address.channel("news"), on_slow)
+        self.local = Local(Address.channel("news"), on_slow, Tally())
         for number, session in enumerate(sessions):
             self.local.join(Member(session.outlet, str(number)))
 
