@@ -126,6 +126,12 @@ def test_a_token_without_sub_is_nobody_in_particular(guarded: Guarded) -> None:
     assert service.request({"type": "connect"})["subscriber_id"] is None
 
 
+def test_an_id_is_as_long_as_the_server_allows(guarded: Guarded) -> None:
+    server = guarded({"max_id_length": 8})
+    assert server.bare(headers=bearer(token(sub="x" * 8))).request({"type": "connect"})["type"] == "ack"
+    assert server.bare(headers=bearer(token(sub="x" * 9))).closed() == REJECTED
+
+
 def test_what_others_read_of_a_member(guarded: Guarded) -> None:
     server = guarded({"channels": (ChannelRule("*", presence=True),)})
     ada = server.bare(headers=bearer(token(info={"name": "Ada"})))

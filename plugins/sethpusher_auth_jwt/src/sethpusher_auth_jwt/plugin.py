@@ -83,6 +83,8 @@ class JwtAuth:
             proof = self._verifier.verify(token, self.keys)
         except self._bad as error:
             return Rejected(str(error))
+        if self._server is not None and len(proof.subscriber_id or "") > self._server.settings.max_id_length:
+            return Rejected("the claim sub is longer than max_id_length")
         return Identity(
             proof.subscriber_id,
             proven=proof.subscriber_id is not None,
