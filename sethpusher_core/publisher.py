@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from . import errors
 from .answers import Refused
@@ -49,6 +49,27 @@ class Published(NamedTuple):
 Result = Published | RequestError
 
 
+class _Call:
+    """One publisher's publications on their way through persist: one future for all of them, however many batches."""
+
+    __slots__ = ("_left", "_results", "future")
+
+    def __init__(self, count: int, future: asyncio.Future[list[Result]]) -> None:
+        self._results: list[Any] = [None] * count
+        self._left = count
+        self.future = future
+
+    def settle(self, place: int, result: Result) -> None:
+        """Takes what has become of one of them; the last one settles the call."""
+        self._results[place] = result
+        self._left -= 1
+        if not self._left and not self.future.done():
+            self.future.set_result(self._results)
+
+
+_Waiting: TypeAlias = tuple[Publication, _Call, int]
+
+
 class Publisher:
     """Takes publications, runs the hooks over them and hands them to the backend.
 
@@ -74,7 +95,7 @@ class Publisher:
         self._go_on = persist_failure == "log"
         self._failures = FailureLog(logger=log)  # a full disk fails every batch, and would fill the next one by its log
         self._backend: Backend | None = None
-        self._waiting: list[tuple[Publication, asyncio.Future[Result]]] = []
+        self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self._keyed: dict[tuple[Address, str], asyncio.Future[Result]] = {}
@@ -203,12 +224,12 @@ class Publisher:
 
     async def _persist(self, publications: Sequence[Publication]) -> list[Result]:
         loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Result]] = [loop.create_future() for _ in publications]
-        self._waiting.extend(zip(publications, futures, strict=True))
+        call = _Call(len(publications), loop.create_future())
+        self._waiting.extend((publication, call, place) for place, publication in enumerate(publications))
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         # A publisher that goes away does not take back what it published.
-        return list(await asyncio.shield(asyncio.gather(*futures)))
+        return await asyncio.shield(call.future)
 
     async def _work(self) -> None:
         try:
@@ -218,8 +239,8 @@ class Publisher:
         finally:
             self._worker = None
 
-    async def _work_on(self, batch: list[tuple[Publication, asyncio.Future[Result]]]) -> None:
-        publications = [publication for publication, _ in batch]
+    async def _work_on(self, batch: list[_Waiting]) -> None:
+        publications = [publication for publication, _, _ in batch]
         persist = self._hooks.persist
         try:
             if persist is not None:
@@ -229,8 +250,8 @@ class Publisher:
             if not self._go_on:
                 self.failed += len(batch)
                 refusal = RequestError(errors.UNAVAILABLE)
-                for _, future in batch:
-                    _resolve(future, refusal)
+                for _, call, place in batch:
+                    call.settle(place, refusal)
                 return
         # The backend's answer is not awaited here: the next batch is persisted meanwhile. Tasks start in the order
         # in which they are made, so the backend gets the batches in order.
@@ -238,11 +259,9 @@ class Publisher:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _send_for(
-        self, batch: list[tuple[Publication, asyncio.Future[Result]]], publications: list[Publication]
-    ) -> None:
-        for (_, future), result in zip(batch, await self._send(publications), strict=True):
-            _resolve(future, result)
+    async def _send_for(self, batch: list[_Waiting], publications: list[Publication]) -> None:
+        for (_, call, place), result in zip(batch, await self._send(publications), strict=True):
+            call.settle(place, result)
 
     async def _send(self, publications: Sequence[Publication]) -> list[Result]:
         if self._backend is None:

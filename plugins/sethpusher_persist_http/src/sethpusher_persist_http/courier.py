@@ -100,10 +100,12 @@ class Courier:
             self.figures.dropped += stored.dropped
             self._troubles.dropped(stored.dropped)
             self._forget(stored.dropped_to)
+        touched: dict[int, Lane] = {}
         for batch in stored.batches:
             if isinstance(batch, list):
-                for key, letter in batch:
-                    self._offer(key, letter)
+                self._offer(batch, touched)
+        for lane in touched.values():
+            self._wake(lane)
 
     def look_again(self, lanes: Mapping[int, int]) -> None:
         """Takes note of lanes into which somebody else has put letters."""
@@ -131,13 +133,16 @@ class Courier:
         self._ready.extendleft(lanes)
         self._pump()
 
-    def _offer(self, key: int, letter: Letter) -> None:
-        lane = self._lane(key, letter.seq - 1)
-        room = self._held < HELD_BYTES and len(lane.waiting) < 4 * self._pace.batch_size
-        if lane.offer(letter, room=room):
-            self._held += len(letter.body)
-        if not lane.queued:
-            self._wake(lane)
+    def _offer(self, batch: Sequence[tuple[int, Letter]], touched: dict[int, Lane]) -> None:
+        """Gives new letters to their lanes, as far as there is room in memory; adds the lanes to those touched."""
+        lanes, most = self._lanes, 4 * self._pace.batch_size
+        for key, letter in batch:
+            lane = lanes.get(key)
+            if lane is None:
+                lane = self._lane(key, letter.seq - 1)
+            touched[key] = lane
+            if lane.offer(letter, room=self._held < HELD_BYTES and len(lane.waiting) < most):
+                self._held += len(letter.body)
 
     def _forget(self, up_to: int) -> None:
         """Drops what is gone from the outbox; what is being posted goes on."""

@@ -61,13 +61,15 @@ class Lane:
             letter: The letter.
             room: Whether there is room for it.
         """
-        if letter.seq <= self.loaded:
+        seq = letter.seq
+        if seq <= self.loaded:
             return False  # it has been read from the outbox before its commit was told of
-        keep = room and not self.behind
-        self.newest = max(self.newest, letter.seq)
+        keep = room and self.newest <= self.loaded
+        if seq > self.newest:
+            self.newest = seq
         if keep:
             self.waiting.append(letter)
-            self.loaded = letter.seq
+            self.loaded = seq
         return keep
 
     def load(self, letters: Sequence[Letter], newest: int) -> None:

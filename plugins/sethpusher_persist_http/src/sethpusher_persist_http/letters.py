@@ -10,7 +10,7 @@ import msgspec
 
 from sethpusher_core import Address, Publication
 
-__all__ = ["Letter", "NewLetter", "SteadyClock", "address_of", "letter_of", "stripe_of", "target_of"]
+__all__ = ["Letter", "NewLetter", "Route", "SteadyClock", "address_of", "letter_of", "stripe_of", "target_of"]
 
 _json: Final = msgspec.json.encode
 _decode_target: Final = msgspec.json.Decoder(dict[str, str]).decode
@@ -61,23 +61,50 @@ def address_of(target: str) -> Address:
     return Address(kind, name)
 
 
-def letter_of(publication: Publication, lane: int, target: str, now: float) -> NewLetter:
+class Route(NamedTuple):
+    """Where publications to an address go.
+
+    Attributes:
+        lane: Their lane.
+        target: The address, as :func:`target_of` writes it.
+        member: The same as a member of an object.
+    """
+
+    lane: int
+    target: str
+    member: bytes
+
+    @classmethod
+    def of(cls, address: Address, lane: int) -> Route:
+        """The route of an address."""
+        target = target_of(address)
+        return cls(lane, target, target[1:-1].encode())
+
+
+def letter_of(publication: Publication, route: Route, accepted_at: bytes) -> NewLetter:
     """A publication as a letter.
 
     Args:
         publication: The publication.
-        lane: Its lane.
-        target: Its address, as :func:`target_of` writes it.
-        now: When it was accepted: seconds since 1970.
+        route: Where it goes.
+        accepted_at: JSON text of when it was accepted: seconds since 1970.
     """
-    body = b'{"id":%b,%b,"message":%b,"sender_id":%b,"accepted_at":%.3f}' % (
-        _json(publication.id),
-        target[1:-1].encode(),
-        publication.data,
-        publication.sender,
-        now,
+    body = b"".join(
+        (
+            b'{"id":',
+            _json(publication.id),
+            b",",
+            route.member,
+            b',"message":',
+            publication.data,
+            b',"sender_id":',
+            publication.sender,
+            b',"accepted_at":',
+            accepted_at,
+            b"}",
+        )
     )
-    return NewLetter(publication.id, lane, target, body, publication.idempotency_key is not None)
+    return NewLetter(publication.id, route.lane, route.target, body, publication.idempotency_key is not None)
 
 
 def stripe_of(text: str) -> int:

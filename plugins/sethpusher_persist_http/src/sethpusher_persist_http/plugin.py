@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from sethpusher_core import Address, Publication, hookimpl
 from sethpusher_core.errors import SettingsError
 from sethpusher_core.settings.rules import matches
 
-from .letters import address_of, letter_of, stripe_of, target_of
+from .letters import Route, address_of, letter_of, stripe_of, target_of
 from .settings import HttpPersistSettings
 from .urls import UrlTemplate
 
@@ -27,11 +27,6 @@ __all__ = ["HttpPersister"]
 
 REMEMBERED: Final = 10_000
 """Addresses of which it is remembered where they go."""
-
-
-class _Route(NamedTuple):
-    lane: int
-    target: str
 
 
 class HttpPersister:
@@ -98,12 +93,12 @@ class HttpPersister:
         """See :func:`sethpusher_core.hookspecs.persist`."""
         if self._office is None:
             raise SettingsError("persist_http has not been started")
-        now = time.time()
+        now = b"%.3f" % time.time()
         letters = []
         for publication in publications:
             route = self._route(publication.address)
             if route is not None:
-                letters.append(letter_of(publication, route.lane, route.target, now))
+                letters.append(letter_of(publication, route, now))
         if letters:
             await self._office.put(letters)
 
@@ -153,7 +148,7 @@ class HttpPersister:
             batches=settings.body == "batch",
         )
 
-    def _find_route(self, address: Address) -> _Route | None:
+    def _find_route(self, address: Address) -> Route | None:
         """Where publications to an address go; None: nowhere."""
         settings = self._settings
         if address.kind == "channel":
@@ -161,7 +156,7 @@ class HttpPersister:
             wanted = wanted and not any(matches(pattern, address.name) for pattern in settings.exclude)
         else:
             wanted = settings.users
-        return _Route(self._lane_of(address), target_of(address)) if wanted else None
+        return Route.of(address, self._lane_of(address)) if wanted else None
 
     def _url_of(self, address: Address) -> str:
         urls = self._channel_urls if address.kind == "channel" else self._user_urls
