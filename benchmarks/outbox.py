@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Any, Final
 
 SECONDS: Final = 60.0
+WARM_UP: Final = 5
+"""Calls of each connection that are made before, and not measured."""
 KINDS: Final = ("none", "memory", "process", "power")
 
 
@@ -68,7 +70,7 @@ async def _load(port: int, api: int | None, begun: int, options: argparse.Namesp
     publications = [{"channel": f"bench.{number % 10}", "message": {"n": number}} for number in range(options.size)]
     body = json.dumps({"publications": publications}).encode()
     request = b"POST /api/batch/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    left, latencies = options.batches, []
+    left, latencies = WARM_UP * options.connections, []
 
     async def publish() -> None:
         nonlocal left
@@ -85,6 +87,11 @@ async def _load(port: int, api: int | None, begun: int, options: argparse.Namesp
                 raise SystemExit(f"not taken: {head!r} {answer[:200]!r}")
         writer.close()
 
+    await asyncio.gather(*(publish() for _ in range(options.connections)))
+    if api is not None:
+        begun += WARM_UP * options.connections * options.size
+        await _until_posted(api, begun)
+    left, latencies = options.batches, []
     began = time.perf_counter()
     await asyncio.gather(*(publish() for _ in range(options.connections)))
     published = time.perf_counter()
@@ -96,13 +103,18 @@ async def _load(port: int, api: int | None, begun: int, options: argparse.Namesp
     }
     if api is not None:
         behind = total - (await _posted(api) - begun)
-        while await _posted(api) - begun < total:
-            if time.perf_counter() - published > SECONDS:
-                raise SystemExit("what was answered 200 has not come to the API")
-            await asyncio.sleep(0.01)
+        await _until_posted(api, begun + total)
         figures["behind"] = behind / total
         figures["posted"] = total / (time.perf_counter() - began)
     return figures
+
+
+async def _until_posted(api: int, count: int) -> None:
+    deadline = time.perf_counter() + SECONDS
+    while await _posted(api) < count:
+        if time.perf_counter() > deadline:
+            raise SystemExit("what was answered 200 has not come to the API")
+        await asyncio.sleep(0.01)
 
 
 def _commits(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:

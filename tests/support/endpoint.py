@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,7 +76,14 @@ class Endpoint:
 
     def start(self) -> Endpoint:
         """Listens, always on the same port."""
-        self._server = _Server(("127.0.0.1", self.port), self._handler())
+        deadline = time.monotonic() + UNIT
+        while self._server is None:
+            try:
+                self._server = _Server(("127.0.0.1", self.port), self._handler())
+            except OSError:  # a process that is just being made still holds a copy of the socket from before
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005})

@@ -75,6 +75,22 @@ class Database:
         self.connection.execute(statement, parameters).fetchall()
 
     @contextlib.contextmanager
+    def hurried(self, yes: bool) -> Iterator[None]:
+        """Transactions whose loss costs a repeat, nothing else: they do not wait for the disk.
+
+        Args:
+            yes: Whether they are such.
+        """
+        if not yes or self._synchronous != "FULL":
+            yield
+            return
+        self.run("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            self.run("PRAGMA synchronous = FULL")
+
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All of what is run within, or nothing of it."""
         connection = self.connection

@@ -160,7 +160,7 @@ class Outbox:
     def _commit(self, group: Group) -> Stored:
         stored = Stored()
         tally = Tally(self.counts)
-        with self._database.transaction():
+        with self._database.hurried(not group.batches), self._database.transaction():
             if group.dead:
                 self._bury(group.dead, tally)
             if group.done:
@@ -207,10 +207,10 @@ class Outbox:
         self._next += len(letters)
         for begin in range(0, len(letters), sql.INSERT_LIMIT):
             part = letters[begin : begin + sql.INSERT_LIMIT]
-            parameters: list[Any] = []
-            for lane, letter in part:
-                parameters += (letter.seq, lane, now, len(letter.body), letter.id, letter.target, letter.body)
-            self._database.run(sql.INSERT + ",".join([sql.VALUES] * len(part)), parameters)
+            parameters: list[Any] = [now, part[0][1].seq]
+            for lane, (_, id, target, body) in part:
+                parameters += (lane, id, target, body)
+            self._database.run(sql.insert(len(part)), parameters)
         keyed = [letter.id for letter in new if letter.keyed]
         if keyed:
             self._database.run(sql.REMEMBER, (now, _json(keyed)))

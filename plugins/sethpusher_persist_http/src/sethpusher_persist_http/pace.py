@@ -11,10 +11,10 @@ __all__ = ["Figures", "Pace"]
 class Pace:
     """How fast it goes; see the settings of the same names."""
 
-    batch_size: int = 500
+    batch_size: int = 1000
     batch_bytes: int = 512 << 10
-    batch_delay: float = 0.05
-    parallel: int = 4
+    batch_delay: float = 0.1
+    parallel: int = 2
     retry_first: float = 0.5
     retry_max: float = 60.0
     circuit_failures: int = 5

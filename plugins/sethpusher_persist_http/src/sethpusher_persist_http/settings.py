@@ -70,11 +70,11 @@ class HttpPersistSettings:
     remember: Duration = setting("1d", help="How long ids of publications with an idempotency key are known.")
 
     # How it is posted.
-    batch_size: int = setting(500, minimum=1, maximum=10_000, help="Publications in one post at the most.")
+    batch_size: int = setting(1000, minimum=1, maximum=10_000, help="Publications in one post at the most.")
     batch_bytes: Size = setting("512KiB", minimum="1KiB", help="What they may take; a larger one is posted alone.")
-    batch_delay: Duration = setting("50ms", help="How long a publication waits for others to share its post.")
+    batch_delay: Duration = setting("100ms", help="How long a publication waits for others to share its post.")
     parallel: int = setting(
-        4, minimum=1, maximum=1000, help="Posts under way at once; those of one channel never are. 1 keeps one order."
+        2, minimum=1, maximum=1000, help="Posts under way at once; those of one channel never are. 1 keeps one order."
     )
     connect_timeout: Duration = setting("10s", minimum="10ms", help="How long a connection may take to be made.")
     timeout: Duration = setting("30s", minimum="10ms", help="How long a post may take in all.")

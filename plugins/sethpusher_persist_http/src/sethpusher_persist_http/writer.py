@@ -101,32 +101,24 @@ class Writer:
         # Publishers that have given up are not counted on to want it still.
         waiting = [(batch, future) for batch, future in self._waiting if not future.done()]
         self._waiting = []
-        batches = [batch for batch, _ in waiting]
-        futures = [future for _, future in waiting]
-        if self._later is not None:
-            await self._commit(Group(batches), futures)
-            return
-        group = Group(batches, self._done, self._dead)
-        self._done, self._dead = [], []
-        mixed = bool(batches) and bool(group.done or group.dead)
-        if not await self._commit(group, futures, split=mixed) and mixed:
-            # What keeps one of the two from being written need not keep the other; and what is removed makes room.
-            await self._commit(Group(done=group.done, dead=group.dead), [])
-            await self._commit(Group(batches), futures)
+        if waiting:
+            await self._commit(Group([batch for batch, _ in waiting]), [future for _, future in waiting])
+        # Apart and after them: publishers need not wait for it, and what keeps one of the two from being written need
+        # not keep the other.
+        if self._later is None and (self._done or self._dead):
+            group = Group(done=self._done, dead=self._dead)
+            self._done, self._dead = [], []
+            await self._commit(group, [])
 
-    async def _commit(self, group: Group, futures: Sequence[asyncio.Future[None]], *, split: bool = False) -> bool:
-        """Writes a group; whether that went well. With ``split`` a failure is kept quiet: the parts are tried."""
-        if not (group.batches or group.done or group.dead):
-            return True
+    async def _commit(self, group: Group, futures: Sequence[asyncio.Future[None]]) -> None:
         try:
             stored = await self.call(lambda: self._outbox.commit(group))
         except Exception as error:  # noqa: BLE001 - whatever it is, publishers must hear of it
-            if not split:
-                self._fail(error, group)
-                for future in futures:
-                    if not future.done():
-                        future.set_exception(error)
-            return False
+            self._fail(error, group)
+            for future in futures:
+                if not future.done():
+                    future.set_exception(error)
+            return
         if self._said:
             self._said = False
             log.warning("the outbox can be written again")
@@ -138,7 +130,6 @@ class Writer:
                 future.set_exception(result)
             else:
                 future.set_result(None)
-        return True
 
     def _fail(self, error: Exception, group: Group) -> None:
         # A disk that is all but full takes some and refuses some: once a minute that is told.
