@@ -40,7 +40,9 @@ def laid_out(project: Path, environment: Environment) -> None:
     shutil.copytree(project / "src", environment.site.root, dirs_exist_ok=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind == "auth" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_each_kind_is_found_complies_and_runs(kind: str, tmp_path: Path, said) -> None:
     project = written(kind, tmp_path)
     assert f"pip install -e '{project}[testing]'\n" in said()
