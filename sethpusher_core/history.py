@@ -32,7 +32,7 @@ MAX_PAGE: Final = 1000
 TRIES: Final = 5
 """How often the history is read again because something was published meanwhile."""
 PAUSES: Final = (0.0, 0.002, 0.01, 0.05, 0.2, 0.8)
-"""Seconds between looks at whether this node has heard what a client has seen at another one."""
+"""Seconds between looks at whether this node has heard what others have, or what the store has come to since."""
 
 
 class Recovered(NamedTuple):
@@ -140,9 +140,12 @@ async def _read_up_to_now(backend: SupportsHistory, local: Local, since: Positio
         page = await backend.read(local.address, since=last, limit=limit + 1 - len(missed))
         missed += page.stored
         here = local.position
-        if not page.whole or len(missed) > limit or here is None or here.epoch != page.top.epoch:
+        if not page.whole or len(missed) > limit or here is None:
             return None
-        if here.offset < since.offset:
+        if here.epoch != page.top.epoch:
+            if not await _heard_up_to(local, Position(page.top.epoch, 0)):
+                return None
+        elif here.epoch == since.epoch and here.offset < since.offset:
             if not await _heard_up_to(local, since):
                 return None
         elif page.top.offset >= here.offset:
@@ -150,17 +153,17 @@ async def _read_up_to_now(backend: SupportsHistory, local: Local, since: Positio
     return None
 
 
-async def _heard_up_to(local: Local, since: Position) -> bool:
-    """Waits, though not for long, until this node has been handed what the client has seen at another one.
+async def _heard_up_to(local: Local, position: Position) -> bool:
+    """Waits, though not for long, until this node has been handed what a client has seen at another one.
 
     A member that joined before that would be sent again what it has.
     """
     for pause in PAUSES:
         await asyncio.sleep(pause)
         here = local.position
-        if here is None or here.epoch != since.epoch:
+        if here is None:
             return False
-        if here.offset >= since.offset:
+        if here.epoch == position.epoch and here.offset >= position.offset:
             return True
     return False
 

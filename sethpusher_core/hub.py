@@ -25,7 +25,7 @@ from . import errors
 from .addresses import CHANNEL, Address
 from .backends.base import Position
 from .frames import Form, Frame
-from .publication import CONTROL_KIND, Delivery, read_payload, with_position
+from .publication import CONTROL_KIND, NOTICE_KIND, Delivery, read_payload, resumed_envelope, with_position
 from .tally import Tally
 from .transports.outlet import Outlet
 
@@ -365,6 +365,19 @@ class Hub:
         if position is not None:
             local.position = position
             delivery = delivery._replace(envelope=with_position(delivery.envelope, position))
+        self._add(local, delivery)
+
+    def resumed(self, address: Address, position: Position | None, whole: bool) -> None:
+        """Tells the members what became of what was missed; see :class:`~sethpusher_core.backends.base.Sink`."""
+        local = self._locals.get(address)
+        if local is None:
+            return
+        known, local.position = local.position, position
+        if whole and (position is None or known is None or known.epoch == position.epoch):
+            return
+        self._add(local, Delivery(NOTICE_KIND, "", resumed_envelope(address, position, whole)))
+
+    def _add(self, local: Local, delivery: Delivery) -> None:
         local.add(delivery)
         if not local.queued:
             local.queued = True

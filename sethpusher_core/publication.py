@@ -28,6 +28,7 @@ __all__ = [
     "derived_id",
     "notice_payload",
     "read_payload",
+    "resumed_envelope",
     "with_position",
 ]
 
@@ -150,6 +151,14 @@ def notice_payload(envelope: bytes, skip: str = "", kind: bytes = NOTICE_KIND) -
 def with_position(envelope: bytes, position: Position) -> bytes:
     """The envelope of a publication in a channel that keeps history."""
     return b'%b,"offset":%d,"epoch":%b}' % (envelope[:-1], position.offset, _json(position.epoch))
+
+
+def resumed_envelope(address: Address, position: Position | None, whole: bool) -> bytes:
+    """What members of an address read when it is heard again after a loss on the server's side."""
+    place = {"channel" if address.kind == CHANNEL else "target_id": address.name}
+    if position is None:
+        return _json({"type": "gap", **place})
+    return _json({"type": "position", **place, "epoch": position.epoch, "offset": position.offset, "recovered": whole})
 
 
 def derived_id(idempotency_key: str, address: Address) -> str:

@@ -79,13 +79,20 @@ class Publisher:
         failed: Those that were lost to a failure of a plugin or of the backend; their publishers were told so.
     """
 
-    def __init__(self, hooks: Hooks, rule_of: Callable[[Address], ChannelRule | None], persist_failure: str) -> None:
+    def __init__(
+        self,
+        hooks: Hooks,
+        rule_of: Callable[[Address], ChannelRule | None],
+        persist_failure: str,
+        idempotency_window: float = 300.0,
+    ) -> None:
         """Makes a publisher; :meth:`bind` gives it a backend.
 
         Args:
             hooks: The compiled hooks.
             rule_of: The rule of a channel; None for what is not a channel.
             persist_failure: ``refuse`` or ``log``: what follows when persist fails.
+            idempotency_window: Seconds for which the result of a publication with an idempotency key is kept.
         """
         self.accepted = 0
         self.refused = 0
@@ -94,6 +101,7 @@ class Publisher:
         self._rule_of = rule_of
         self._go_on = persist_failure == "log"
         self._failures = FailureLog(logger=log)  # a full disk fails every batch, and would fill the next one by its log
+        self._window = idempotency_window
         self._backend: Backend | None = None
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
@@ -294,6 +302,7 @@ class Publisher:
             rule.history if rule else 0,
             rule.history_age if rule else 0.0,
             rule.history_bytes if rule else 0,
+            self._window,
         )
 
 

@@ -144,13 +144,15 @@ class PushServer:
         self.notices = Notices(self.rules, self.hub, self.settings.announce_max_members)
         self.counts: Counter[str] = Counter()
         self.node_id = ""
-        memory = MemoryBounds(self.settings.history_total, self.settings.idempotency_window)
+        memory = MemoryBounds(self.settings.history_total)
         self._component_settings = {"memory": memory, **(component_settings or {})}
         self.backend_name, self._make_backend = choose_backend(
             self.hooks, self.settings.backend, self._component_settings
         )
         self._backend: Backend | None = None
-        self.publisher = Publisher(self.hooks, self.rule_of, self.settings.persist_failure)
+        self.publisher = Publisher(
+            self.hooks, self.rule_of, self.settings.persist_failure, self.settings.idempotency_window
+        )
         self._last_publication = 0
         self.accepted = 0
         self._state = "not started"

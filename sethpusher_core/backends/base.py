@@ -61,6 +61,7 @@ class Outgoing(Struct, frozen=True):
         history: How many publications the address keeps; 0 keeps none and gives no position.
         history_age: How long they are kept, in seconds.
         history_bytes: How many bytes of payloads are kept.
+        idempotency_window: For how many seconds the result is kept under ``idempotency_key``.
     """
 
     address: Address
@@ -70,6 +71,7 @@ class Outgoing(Struct, frozen=True):
     history: int = 0
     history_age: float = 0.0
     history_bytes: int = 0
+    idempotency_window: float = 300.0
 
 
 class Accepted(Struct, frozen=True):
@@ -92,6 +94,18 @@ class Sink(Protocol):
         """Hands over one payload; never raises, never blocks.
 
         What arrives for an address that the node has unsubscribed from is ignored.
+        """
+
+    def resumed(self, address: Address, position: Position | None, whole: bool) -> None:
+        """Says that an address is heard again, after the node could not hear it; never raises, never blocks.
+
+        What was missed and could be read again is handed over by :meth:`deliver` after this, in order.
+
+        Args:
+            address: The address.
+            position: Where the stream goes on: what is handed over next comes right after it. None where the address
+                keeps no history.
+            whole: Whether nothing is missing before ``position``. Otherwise the members are told.
         """
 
 
@@ -125,8 +139,8 @@ class Backend(ABC):
             batch: One or more, in order.
 
         Returns:
-            A result for each, in the same order. BackendUnavailable in a result: this one was not taken, and may
-            be tried again.
+            A result for each, in the same order. BackendUnavailable in a result: this one was not taken, or a
+            connection broke before it was known; it may be tried again.
         """
 
     @abstractmethod

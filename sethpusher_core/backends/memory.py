@@ -29,11 +29,9 @@ class MemoryBounds:
 
     Attributes:
         history_total: Bytes of all histories together.
-        idempotency_window: Seconds for which the result of a publication with an idempotency key is kept.
     """
 
     history_total: int = 2**28
-    idempotency_window: float = 300.0
 
 
 class MemoryBackend(Backend):
@@ -57,7 +55,7 @@ class MemoryBackend(Backend):
         self._sink: Sink | None = None
         self._heard: set[Address] = set()
         self._streams = Streams(bounds.history_total, lambda address: address in self._heard, clock)
-        self._results = Results(bounds.idempotency_window, clock=clock)
+        self._results = Results(clock=clock)
         self._presence = _Presence()
         self._counts = _Counts()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -110,7 +108,7 @@ class MemoryBackend(Backend):
             sink.deliver(outgoing.address, outgoing.payload, position)
         result = _ACCEPTED if position is None else Accepted(position)
         if key is not None:
-            self._results.put(outgoing.address, key, result)
+            self._results.put(outgoing.address, key, result, outgoing.idempotency_window)
         return result
 
     def _sweep(self) -> None:

@@ -210,17 +210,15 @@ def _new_epoch() -> str:
 
 
 class Results:
-    """Results of publications with idempotency keys, for a window of time and bounded in number."""
+    """Results of publications with idempotency keys, each for a window of time, and bounded in number."""
 
-    def __init__(self, window: float, limit: int = 100_000, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, limit: int = 100_000, clock: Callable[[], float] = monotonic) -> None:
         """Makes it empty.
 
         Args:
-            window: Seconds that a result is kept.
             limit: Results kept at the most; the oldest go first.
             clock: Seconds that only grow.
         """
-        self._window = window
         self._limit = limit
         self._clock = clock
         self._results: OrderedDict[tuple[Address, str], tuple[float, Accepted]] = OrderedDict()
@@ -229,16 +227,16 @@ class Results:
         """The first result under a key, marked as a repeat; None when there is none (any more)."""
         self._expire()
         found = self._results.get((address, key))
-        return Accepted(found[1].position, repeated=True) if found is not None else None
+        return Accepted(found[1].position, repeated=True) if found and found[0] >= self._clock() else None
 
-    def put(self, address: Address, key: str, result: Accepted) -> None:
-        """Keeps a result."""
-        self._results[address, key] = (self._clock(), result)
+    def put(self, address: Address, key: str, result: Accepted, window: float) -> None:
+        """Keeps a result for ``window`` seconds."""
+        self._results.pop((address, key), None)  # the place of one that has expired is not that of a new one
+        self._results[address, key] = (self._clock() + window, result)
         if len(self._results) > self._limit:
             self._results.popitem(last=False)
 
     def _expire(self) -> None:
-        oldest = self._clock() - self._window
-        results = self._results
-        while results and next(iter(results.values()))[0] < oldest:
+        now, results = self._clock(), self._results
+        while results and next(iter(results.values()))[0] < now:
             results.popitem(last=False)

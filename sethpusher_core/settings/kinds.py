@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 
-from .problems import Invalid, quote, suggestion
+from .problems import Invalid, quote, suggestion, without_password
 from .references import Reading, follow
 from .values import Secret
 
@@ -91,7 +91,7 @@ class TextKind(Kind):
 
     def to_toml(self, value: object, hidden: Collection[Secret] = ()) -> str:
         text = str(value)
-        return toml_string(MASK if hidden and Secret(text) in hidden else text)
+        return toml_string(MASK if hidden and Secret(text) in hidden else without_password(text))
 
 
 class SecretKind(Kind):

@@ -6,14 +6,16 @@ is never part of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from ..errors import SettingsError, UsageError
 
-__all__ = ["Invalid", "Problem", "line", "quote", "raise_first", "readable", "suggestion"]
+__all__ = ["Invalid", "Problem", "line", "quote", "raise_first", "readable", "suggestion", "without_password"]
 
+_URL_PASSWORD = re.compile(r"(://[^/?#@\s]*?:)[^/?#\s]*@")
 _LONGEST_QUOTE = 60
 _LONGEST_LIST = 12
 
@@ -79,10 +81,15 @@ def quote(value: object) -> str:
     if isinstance(value, list):
         return "an array"
     try:
-        shown = repr(value) if isinstance(value, str) else str(value)
+        shown = repr(without_password(value)) if isinstance(value, str) else str(value)
     except ValueError:  # an integer of more digits than Python is willing to print
         return "a very large number"
     return shown if len(shown) <= _LONGEST_QUOTE else shown[: _LONGEST_QUOTE - 3] + "..."
+
+
+def without_password(text: str) -> str:
+    """The text with asterisks for the password of each URL in it."""
+    return _URL_PASSWORD.sub(r"\1***@", text)
 
 
 def readable(name: str) -> str:

@@ -12,7 +12,16 @@ from ..addresses import Address
 from ..backends.base import Position
 from .timing import patience
 
-__all__ = ["Delivery", "Recorder"]
+__all__ = ["Delivery", "Recorder", "Resumption"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """One call of the sink's ``resumed``."""
+
+    address: Address
+    position: Position | None
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +38,13 @@ class Recorder:
 
     Attributes:
         deliveries: Everything that came, in order.
+        resumptions: What was said of addresses that are heard again, in order.
         wrong: What a sink must not be handed, or not in this way.
     """
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
+        self.resumptions: list[Resumption] = []
         self.wrong: list[str] = []
         self._by_address: dict[Address, list[Delivery]] = defaultdict(list)
         self._thread = threading.get_ident()
@@ -52,6 +63,11 @@ class Recorder:
         delivery = Delivery(address, payload, position)
         self.deliveries.append(delivery)
         self._by_address[address].append(delivery)
+        self._came.set()
+
+    def resumed(self, address: Address, position: Position | None, whole: bool) -> None:
+        """See :meth:`~sethpusher_core.backends.base.Sink.resumed`."""
+        self.resumptions.append(Resumption(address, position, whole))
         self._came.set()
 
     def of(self, address: Address) -> list[Delivery]:

@@ -32,7 +32,7 @@ class Bus:
         self.clock = clock
         self.lease = lease
         self.streams = Streams(2**28, lambda address: any(address in node.heard for node in self.nodes), clock)
-        self.results = Results(300.0, clock=clock)
+        self.results = Results(clock=clock)
         self.nodes: list[JoinedBackend] = []
         self.alive: dict[JoinedBackend, float] = {}
         self.members: dict[tuple[Address, str], tuple[JoinedBackend, str | None, bytes]] = {}
@@ -46,7 +46,7 @@ class Bus:
         position = self.streams.append(outgoing) if outgoing.history else None
         self.announce(outgoing.address, outgoing.payload, position)
         if key is not None:
-            self.results.put(outgoing.address, key, Accepted(position))
+            self.results.put(outgoing.address, key, Accepted(position), outgoing.idempotency_window)
         return Accepted(position)
 
     def announce(self, address: Address, payload: bytes, position: Position | None) -> None:

@@ -79,7 +79,11 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         (["--no-plugin=nobody"], 3, "no_plugin (command line): no plugin nobody is installed; "),
         (["--backend=memroy"], 3, "backend (command line): no plugin offers memroy; did you mean memory?"),
         (["--backend=reddis"], 3, "backend (command line): no plugin offers reddis; did you mean redis?"),
-        (["--backend=redis"], 3, "backend (command line): the plugin redis is "),
+        (
+            ["--backend=redis"],
+            3,
+            "backend (command line): redis is switched off by --no-plugins; remove one of the two",
+        ),
         (["--app=nonsense"], 3, "app (command line): 'nonsense' is no dotted name; write package.module.Class"),
         (["--app=no_such_module.X"], 3, "app (command line): no_such_module.X: there is no module no_such_module; "),
         (["--config=/nowhere.toml"], 3, "file /nowhere.toml (named by --config) cannot be read: No such file"),

@@ -121,6 +121,36 @@ def test_the_forms_of_a_frame_are_shared(house: House) -> None:
     assert sent[0] is sent[1] is sent[2]
 
 
+def test_who_missed_something_is_told_in_its_place(house: House) -> None:
+    _, outlet = house.join()
+    house.hub.deliver(NEWS, Publication(NEWS, b"1", "").payload(), Position("e1", 1))
+    house.hub.resumed(NEWS, Position("e1", 1), True)
+    house.hub.resumed(NEWS, Position("e1", 5), False)
+    house.hub.deliver(NEWS, Publication(NEWS, b"2", "").payload(), Position("e1", 6))
+    house.hub.resumed(NEWS, Position("e2", 6), True)
+    house.loop.run()
+    position = {"type": "position", "channel": "news"}
+    assert [one.get("message", one) for one in outlet.messages] == [
+        1,
+        {**position, "epoch": "e1", "offset": 5, "recovered": False},
+        2,
+        {**position, "epoch": "e2", "offset": 6, "recovered": True},
+    ]
+    assert house.news.position == Position("e2", 6)
+
+
+def test_where_there_is_no_history_a_gap_is_told(house: House) -> None:
+    alice = Address.user("alice")
+    _, outlet = house.join()
+    _, own = house.join(local=house.hub.open(alice, "disconnect"))
+    for address in (NEWS, alice, CONTROL):
+        house.hub.resumed(address, None, True)
+        house.hub.resumed(address, None, False)
+    house.loop.run()
+    assert outlet.messages == [{"type": "gap", "channel": "news"}]
+    assert own.messages == [{"type": "gap", "target_id": "alice"}]
+
+
 def test_newcomers_get_what_is_published_after_they_joined(house: House) -> None:
     _, early = house.join()
     house.publish(1)

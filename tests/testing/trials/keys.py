@@ -87,7 +87,7 @@ class Keyed(MemoryBackend):
         get, put = self._results.get, self._results.put
         self._results.get = lambda address, key: get(*self.place(address, key))  # type: ignore[method-assign]
         self._results.put = (  # type: ignore[method-assign]
-            lambda address, key, result: put(*self.place(address, key), result)
+            lambda address, key, *rest: put(*self.place(address, key), *rest)
         )
 
 

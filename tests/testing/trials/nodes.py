@@ -240,7 +240,7 @@ class ResultsOfItsOwn(Trial):
     results: Results | None = None
 
     async def publish(self, batch: Sequence[Outgoing]) -> Sequence[Accepted | BackendError]:
-        self.bus.results = self.results = self.results or Results(300.0, clock=self.bus.clock)
+        self.bus.results = self.results = self.results or Results(clock=self.bus.clock)
         return await super().publish(batch)
 
 

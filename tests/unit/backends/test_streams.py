@@ -124,9 +124,9 @@ def test_where_memory_is_short_even_what_is_in_use_keeps_nothing_but_its_positio
 
 def test_results_end_with_their_window_and_are_bounded_in_number() -> None:
     clock = Clock()
-    results = Results(10.0, limit=3, clock=clock)
+    results = Results(limit=3, clock=clock)
     for number in range(4):
-        results.put(NEWS, str(number), Accepted(Position("e", number)))
+        results.put(NEWS, str(number), Accepted(Position("e", number)), 10.0)
         clock.now += 1.0
     assert results.get(NEWS, "0") is None, "one too many"
     assert results.get(NEWS, "1") == Accepted(Position("e", 1), repeated=True)
