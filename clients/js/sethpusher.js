@@ -60,6 +60,9 @@ class Subscription {
     this.failures = 0;
     this.recoverable = this.#known = true;
     this.#why = {};
+    if (recovered && ack.epoch !== this.position?.epoch) {
+      this.#rename({ epoch: ack.epoch, offset: (ack.publications?.[0]?.offset ?? ack.offset + 1) - 1 });
+    }
     this.tell("subscribed", answer);
     this.#goOn(answer.position, [...(ack.publications ?? []), ...this.#held.splice(0)], loss);
     this.first.resolve(answer);
@@ -74,9 +77,14 @@ class Subscription {
   }
 
   /** The server says that something was lost on its side. */
-  miss({ type: reason, count, ...where }) {
+  miss({ type: reason, count, recovered, ...where }) {
     if (this.state !== JOINED) {
       return; // the answer that is under way will tell
+    }
+    if (recovered === true) {
+      this.#rename(positionIn(where));
+      this.#drain();
+      return;
     }
     if (reason === "dropped" && this.position) {
       this.#why = { reason, count };
@@ -158,6 +166,12 @@ class Subscription {
       this.#moveTo({ epoch, offset });
     }
     this.tell("message", message, publication);
+  }
+
+  /** Nothing is missing, but the stream goes on under another epoch. */
+  #rename(position) {
+    this.#own.clear();
+    this.position = position;
   }
 
   #moveTo({ epoch, offset }) {

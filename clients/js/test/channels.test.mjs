@@ -296,6 +296,24 @@ test("a position that the server gives unasked is a gap", (t) => {
   ]);
 });
 
+test("a stream that goes on under another epoch has no gap", async (t) => {
+  const scene = subscribed(t, { seen: 2 });
+  const { client, socket, server } = scene;
+  socket.says({ type: "position", channel: "news", epoch: "b", offset: 1, recovered: true }, at("b", 2), at("b", 3));
+  assert.deepEqual(server.told(), ["b2", "b3"]);
+  const again = await reconnects(scene);
+  again.acks("subscribe", { epoch: "c", offset: 5, ...NO_LOSS, publications: span("c", 3, 5) });
+  again.says(at("c", 6));
+  assert.deepEqual(server.told(), [
+    ["subscribed", { recovered: true, position: { epoch: "c", offset: 5 } }],
+    ...["c3", "c4", "c5", "c6"],
+  ]);
+  await reconnects(scene);
+  server.socket.acks("subscribe", { epoch: "d", offset: 4, ...NO_LOSS, publications: [] });
+  assert.deepEqual(client.position("news"), { epoch: "d", offset: 4 });
+  assert.deepEqual(server.told(), [["subscribed", { recovered: true, position: { epoch: "d", offset: 4 } }]]);
+});
+
 test("a gap, and drops where there is no position, are told", (t) => {
   const { client, server } = script(t);
   const socket = server.connects();
