@@ -58,13 +58,13 @@ def main() -> None:
         rounds: dict[str, list[dict[str, Any]]] = {"floor": [], "seth-pusher": []}
         batches: dict[str, list[dict[str, Any]]] = {channel: [] for channel in BATCHES}
         for _ in range(options.rounds):
-            with _running([str(folder / "floor")], "{}") as (port, pid):
+            with running([str(folder / "floor")], "{}") as (port, pid):
                 rounds["floor"].append(_load(folder, options, 1, port, pid, ["--path", "/"]))
-            with _running(server, "--port={}") as (port, pid):
+            with running(server, "--port={}") as (port, pid):
                 sub = ["--path", "/connect/0/%6/websocket", "--sub", SUBSCRIBE]
                 rounds["seth-pusher"].append(_load(folder, options, options.publishers, port, pid, sub))
             if options.batch:
-                with _running(server, "--port={}") as (port, pid):
+                with running(server, "--port={}") as (port, pid):
                     for channel, runs in batches.items():
                         runs.append(_load_in_batches(folder, options.batch, channel, port, pid))
     _report(rounds)
@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _running(command: list[str], port_form: str) -> Iterator[tuple[int, int]]:
+def running(command: list[str], port_form: str) -> Iterator[tuple[int, int]]:
     """Starts a server on a free port and ends it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -119,12 +119,12 @@ def _load(
         *("--conns", str(options.subscribers), "--msgs", str(options.messages)),
         *("--pubs", str(publishers), "--window", str(publishers)),
     ]
-    return _run([*command, *how])
+    return run_load([*command, *how])
 
 
 def _load_in_batches(folder: Path, batch: int, channel: str, port: int, pid: int) -> dict[str, Any]:
     body = f'{{"channel":"{channel}","message":{{"t":"%p"}}}}'
-    return _run(
+    return run_load(
         [
             *(str(folder / "fanload"), "--port", str(port), "--pid", str(pid), "--pubhttp", "/api/batch/"),
             *("--conns", "0", "--msgs", str(batch * BATCH_REQUESTS), "--batch", str(batch), "--settle", "50"),
@@ -133,7 +133,7 @@ def _load_in_batches(folder: Path, batch: int, channel: str, port: int, pid: int
     )
 
 
-def _run(command: list[str]) -> dict[str, Any]:
+def run_load(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"not a result: {done.stderr.strip() or done.stdout.strip()}")
