@@ -39,7 +39,7 @@ RIGHTS = "+@all -@admin -@dangerous +info ~{prefix}:* &{prefix}:*"
 
 def run(*arguments: str, **variables: str) -> Program:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SETHPUSHER_")}
-    command = (COMMAND, "--port=0", "--no-plugin=auth_apikey", *arguments)
+    command = (COMMAND, "--port=0", "--load-plugins=redis,persist_redis", *arguments)
     return Program(*command, environment={**environment, **variables})
 
 
