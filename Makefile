@@ -29,7 +29,7 @@ types: $(READY)
 docs: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r docs/requirements.txt
 	@$(BIN)/python docs/generate.py --check
-	@$(BIN)/mkdocs build --quiet --strict --site-dir=site
+	@$(BIN)/mkdocs build --strict --site-dir=site
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/fanout.py $(ARGS)
