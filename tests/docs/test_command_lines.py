@@ -53,7 +53,7 @@ def projects() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(("command", "output"), LINES)
 def test_command_line(command: str, output: str, tmp_path: Path) -> None:
-    words = shlex.split(command.removeprefix("export ").split("=$(")[-1].rstrip(")"))
+    words = shlex.split(command.removeprefix("export ").split("=$(")[-1].rstrip(")"), comments=True)
     if words[:2] == ["pip", "install"]:
         installed([word for word in words[2:] if not word.startswith("-")])
     elif words[0] == "seth-pusher":
