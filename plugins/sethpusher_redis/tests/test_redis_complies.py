@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from redis_servers import Server, free_port
 from sethpusher_redis import RedisBackend
 
 from sethpusher_core.backends.base import Backend
-from sethpusher_core.testing import BackendCompliance
+from sethpusher_core.testing import BackendCompliance, PluginCompliance
 
 
 class TestRedis(BackendCompliance):
@@ -29,3 +29,23 @@ class TestRedis(BackendCompliance):
     @pytest.fixture
     def make_unreachable(self, settings: Callable[..., Any]) -> Callable[[], Backend]:
         return lambda: RedisBackend(settings(url=f"redis://127.0.0.1:{free_port()}"))
+
+
+class TestBackendPlugin(PluginCompliance):
+    @pytest.fixture
+    def plugin_name(self) -> str:
+        return "redis"
+
+    @pytest.fixture
+    def settings(self) -> Mapping[str, str]:
+        return {"url": "redis://127.0.0.1:1"}
+
+
+class TestPersisterPlugin(PluginCompliance):
+    @pytest.fixture
+    def plugin_name(self) -> str:
+        return "persist_redis"
+
+    @pytest.fixture
+    def settings(self) -> Mapping[str, str]:
+        return {"url": "redis://127.0.0.1:1"}
