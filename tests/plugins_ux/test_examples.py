@@ -612,7 +612,7 @@ def test_pip_installs_and_uninstalls_them(tmp_path):
     environment.variables = {"PATH": os.environ["PATH"]}
     assert [name for name, row in environment.rows().items() if row["distribution"] != "sethpusher-core"] == NAMES
     with environment.serve("--no-plugin=auth_basic", f"--tap-path={tmp_path / 'bus'}") as server:
-        assert "backend: tap; plugins: direct, redact, ring, tap, whoami, whoison" in server.text
+        assert "backend: tap; plugins: direct, guestbook, redact, ring, tap, whoami, whoison" in server.text
         ada = server.client("ada", "news")
         assert ada.request({"type": "whoami"})["subscriber_id"] == "ada"
         server.http.post("/api/channels/news/", CARD)

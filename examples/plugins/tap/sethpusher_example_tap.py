@@ -27,7 +27,8 @@ class Settings:
 class TapBackend(MemoryBackend):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._path, self._copy = settings.path, io.StringIO()  # nothing is copied before the start
+        self._path = settings.path
+        self._copy: io.TextIOBase = io.StringIO()  # nothing is copied before the start
 
     async def start(self, sink: Sink, node_id: str) -> None:
         try:  # here, not in __init__: only start may fail, and only with a BackendError
