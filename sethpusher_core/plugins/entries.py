@@ -68,6 +68,8 @@ class Entry:
             remedy=f"{flaw.remedy}, or start with --no-plugin={way_out or self.record.name}",
             cause=flaw.__cause__ or flaw,
         )
+        if self.is_broken_auth:
+            self.record = replace(self.record, remedy=f"{self.record.remedy}, which then keeps nobody out")
 
     def load(
         self, others: Collection[Entry], builtins: Collection[str], specs: Mapping[str, Spec], core: str, seconds: float

@@ -25,8 +25,9 @@ A settings file is read only where `--config` or `SETHPUSHER_CONFIG` names it; i
 - Lists are arrays in the file, and separated by commas elsewhere; a flag that takes a list may be repeated. Tables
   stand in the file only.
 - Secrets have no flag. In the file, they and any other text may be `{ env = "NAME" }` or
-  `{ file = "/run/secrets/name" }`. A relative path starts beside the settings file; line ends at the end of a secret's
-  file are no part of it.
+  `{ file = "/run/secrets/name" }`. Such a path, where it is relative, starts beside the settings file; a path in
+  any other setting starts where the command was started, so write it whole. Line ends at the end of a secret's file
+  are no part of it.
 - A flag without a value means true: `--debug`. With one, and in a variable, `true`, `yes`, `on`, `1` and `false`, `no`,
   `off`, `0` will do.
 
