@@ -11,11 +11,15 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import pytest
 
+from ..errors import PluginError
+
 __all__ = ["Bench", "Compliance", "case"]
 
 _HOME: Final = __name__.rpartition(".")[0]
 
 Case = Callable[..., None]
+
+NOT_REACHED: Final = "The plugin cannot be used as it is, so this case says nothing yet: mend that first."
 
 
 class Bench(ABC):
@@ -37,7 +41,8 @@ B = TypeVar("B", bound=Bench)
 def case(*needs: str) -> Callable[[Callable[[S, B], Coroutine[Any, Any, None]]], Callable[[S, B], None]]:
     """Makes a test of a coroutine function: a plain function that runs it.
 
-    When it fails, its docstring is added to the report: the contract's sentence, and what to do.
+    When it fails, its docstring is added to the report: the contract's sentence, and what to do. Not where the plugin
+    cannot even be registered: then the case was not reached, and its advice would only bury what is wrong.
 
     Args:
         needs: Capabilities and the like without which the case does not apply; see :meth:`Bench.require`.
@@ -52,7 +57,7 @@ def case(*needs: str) -> Callable[[Callable[[S, B], Coroutine[Any, Any, None]]],
             try:
                 kit.run(test(self, kit))
             except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - raised again, with a note
-                error.add_note(f"\n{inspect.getdoc(test)}")
+                error.add_note(f"\n{NOT_REACHED if isinstance(error, PluginError) else inspect.getdoc(test)}")
                 raise error.with_traceback(_from(test.__code__, error.__traceback__))  # noqa: B904 - it is the same
 
         return run

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from testing.nested import outcomes
 
 import sethpusher_core.testing as kit
+from sethpusher_core.errors import PluginError
+from sethpusher_core.testing.guard import Bench
 
 CLASSES = [getattr(kit, name) for name in kit.__all__ if name.endswith("Compliance")]
 CASE = "test_first_in_and_last_out"
@@ -140,6 +143,25 @@ def test_a_failing_case_says_what_to_do(run: Results) -> None:
     assert "TestWithoutAFixture needs a fixture" in text
     text = run[1]["TestExpected::test_several_connections_of_one_person"]
     assert "a second tab is not a second person" in text
+
+
+class Refusing(Bench):
+    """What a case works with where the plugin cannot be registered."""
+
+    def require(self, need: str) -> None:
+        pass
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        coroutine.close()
+        raise PluginError("badge", "hook authentcate: there is no such hook; did you mean authenticate?")
+
+
+def test_a_plugin_that_cannot_be_used_gets_no_advice_beside_the_point() -> None:
+    with pytest.raises(PluginError, match="did you mean authenticate") as caught:
+        kit.AuthenticateCompliance().test_it_does_not_hold_the_loop(Refusing())
+    [note] = caught.value.__notes__
+    assert "mend that first" in note
+    assert "If this fails" not in note
 
 
 @pytest.mark.parametrize("cls", CLASSES)
