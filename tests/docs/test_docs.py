@@ -172,3 +172,17 @@ def test_the_embedding_example() -> None:
         program.kill()
         _, errors = program.communicate()
     assert errors == ""
+
+
+def test_the_walk_through_a_grown_plugin() -> None:
+    """The tutorial walks through every module of it, and nothing that it names is gone."""
+    page = (ROOT / "docs/plugins.md").read_text()
+    walk = page[page.index("## A grown one") : page.index("## What to know")]
+    plugin = ROOT / "plugins/sethpusher_auth_jwt"
+    files = {path.name for path in plugin.rglob("*.py")} | {"pyproject.toml"}
+    named = set(re.findall(r"`([\w.]+\.(?:py|toml))`", walk))
+    assert named <= files
+    assert {path.name for path in plugin.glob("src/*/*.py")} - {"__init__.py"} <= named
+    code = "".join(path.read_text() for path in plugin.glob("src/*/*.py"))
+    for name in set(re.findall(r"`([A-Za-z_]{5,})`", walk)) - {"subscriber_id"}:
+        assert name in code + (plugin / "pyproject.toml").read_text(), name
