@@ -29,6 +29,8 @@ from sethpusher_core.testing import (
     TransformCompliance,
 )
 
+pytestmark = pytest.mark.slow  # many, and only the kit or the examples can break them
+
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:

@@ -21,6 +21,8 @@ from sethpusher_core.testing.hook_cases.dispatch import DispatchCases
 from sethpusher_core.testing.hook_cases.life import HookLifeCases
 from sethpusher_core.testing.hook_cases.transform import TransformCases
 
+pytestmark = pytest.mark.slow  # many, and only the kit or the examples can break them
+
 KITS: Mapping[Any, tuple[type, type]] = {
     authenticators: (AuthenticateCompliance, AuthenticateCases),
     authorizers: (AuthorizeCompliance, AuthorizeCases),

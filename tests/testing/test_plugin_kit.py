@@ -16,6 +16,8 @@ from sethpusher_core.testing import PluginCompliance
 from sethpusher_core.testing.hook_cases.plugin import PluginCases
 from sethpusher_core.testing.installed import PluginBench
 
+pytestmark = pytest.mark.slow  # many, and only the kit or the examples can break them
+
 TRIALS = trials_in(distributions)
 
 
