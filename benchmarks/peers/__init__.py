@@ -1,0 +1,1 @@
+"""The servers that are measured side by side, one module each."""
