@@ -50,8 +50,8 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for program in ("floor", "fanload"):
-            subprocess.run(["cc", "-O2", "-o", folder / program, HERE / f"{program}.c"], check=True)
+        for program, source in (("floor", HERE / "load/floor.c"), ("fanload", HERE / "fanload.c")):
+            subprocess.run(["cc", "-O2", "-o", folder / program, source], check=True)
         settings = folder / "bench.toml"
         settings.write_text(SETTINGS)
         server = [sys.executable, "-m", "sethpusher_core", "--no-plugins", f"--config={settings}", "--logging=warning"]

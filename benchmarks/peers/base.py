@@ -6,13 +6,14 @@ name.
 
 In every text that a client sends, the load generator puts in: ``%d`` the connection's number, ``%6`` the same in six
 digits, ``%c`` the number of its channel, ``%p`` the payload (publishing only), ``%l`` the payload's length in bytes.
+All else is sent as it stands: what the load generator's command line wants escaped, the harness escapes.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -174,8 +175,6 @@ class Peer(ABC):
         """
         yield  # type: ignore[misc]
 
-    @contextmanager
-    def cluster(self, folder: Path, redis_port: int) -> Iterator[tuple[Running, Running]]:
+    def cluster(self, folder: Path, redis_port: int) -> AbstractContextManager[tuple[Running, Running]]:
         """Starts two nodes over the Redis server at that port; asked only where ``clusters`` is true."""
         raise NotImplementedError(self.name)
-        yield  # a context manager, like those that override it

@@ -1,0 +1,45 @@
+"""The C programs of the benchmarks, compiled when they are first needed and again when their source has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+from shutil import which
+from typing import Final
+
+__all__ = ["SOURCES", "built", "compiler"]
+
+HERE: Final = Path(__file__).parent
+SOURCES: Final = HERE / "load"
+"""Where the C sources are; all of them are parts of what is built from any."""
+FLAGS: Final = ("-O2", "-std=gnu11")
+
+
+def compiler() -> str | None:
+    """The C compiler of this machine, if there is one."""
+    return which("cc") or which("gcc") or which("clang")
+
+
+def built(name: str) -> Path:
+    """The program that is compiled from ``load/NAME.c``.
+
+    Raises:
+        RuntimeError: There is no compiler, or it refuses; with what it says.
+    """
+    source = SOURCES / f"{name}.c"
+    content = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]")))
+    program = HERE / "build" / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    if program.exists():
+        return program
+    cc = compiler()
+    if cc is None:
+        raise RuntimeError("there is no C compiler: apt install gcc")
+    program.parent.mkdir(exist_ok=True)
+    half = program.with_suffix(f".{os.getpid()}")
+    done = subprocess.run([cc, *FLAGS, "-o", half, source, "-lm"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{source.name} does not compile: {done.stderr.strip()}")
+    half.replace(program)
+    return program
