@@ -1,10 +1,17 @@
-"""Programs that the benchmarks start: on free ports of 127.0.0.1, waited for, and ended by who started them."""
+"""Programs that the benchmarks start: on free ports of 127.0.0.1, waited for, and ended by who started them.
+
+They end also when that one is killed: the kernel then signals them.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import resource
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +25,8 @@ START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 10.0
 LOG_END: Final = 2000
 """Characters of a log that an error repeats."""
+PR_SET_PDEATHSIG: Final = 1
+"""See prctl(2)."""
 
 
 def free_port() -> int:
@@ -35,8 +44,11 @@ def started(
     *ports: int,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    if_orphaned: signal.Signals = signal.SIGKILL,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program that runs, and listens on all these ports, until the block is left; it is then told to end.
+
+    It has a process group of its own, of which nothing is left then, and as many descriptors as it may have.
 
     Args:
         command: The program and its arguments.
@@ -44,6 +56,8 @@ def started(
         ports: Each must accept a connection on 127.0.0.1 within START_SECONDS.
         environment: Its environment; None: that of this process.
         cwd: Where it runs; None: here.
+        if_orphaned: The signal that it gets when the thread that started it is gone. A server with children of its own
+            needs one on which it ends them, too.
 
     Raises:
         RuntimeError: It ended, or does not listen; with the end of its log.
@@ -57,6 +71,8 @@ def started(
             stderr=subprocess.STDOUT,
             env=environment,
             cwd=cwd,
+            process_group=0,
+            preexec_fn=_preparation(if_orphaned),
         )
     try:
         deadline = monotonic() + START_SECONDS
@@ -64,25 +80,53 @@ def started(
             _wait_until_open(process, port, deadline, log)
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _preparation(if_orphaned: signal.Signals) -> Callable[[], None]:
+    """What the child does between fork and exec."""
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def prepare() -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        prctl(PR_SET_PDEATHSIG, if_orphaned)
+        if os.getppid() != parent:  # which died before the kernel knew that it is to tell us
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return prepare
 
 
 def _wait_until_open(process: subprocess.Popen[bytes], port: int, deadline: float, log: Path) -> None:
-    while process.poll() is None and monotonic() < deadline:
+    while not _ended(process) and monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             sleep(0.02)
         else:
             return
-    state = "does not listen" if process.poll() is None else f"ended with {process.returncode}"
+    ended = _ended(process)
+    state = f"ended with {ended.si_status}" if ended else "does not listen"
     end = log.read_text(errors="replace")[-LOG_END:].strip()
     raise RuntimeError(f"{process.args!r} {state}; its log ends: {end or '(empty)'}")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> os.waitid_result | None:
+    """How it ended, if it has. It is not reaped by this: its number, and its group's, are not given to another."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asks it to end, then kills what is left of its process group."""
+    if process.returncode is not None:  # the caller has waited for it: its number may be another's by now
+        return
+    os.kill(process.pid, signal.SIGTERM)  # terminate() would reap it if it has ended
+    deadline = monotonic() + STOP_SECONDS
+    while not _ended(process) and monotonic() < deadline:
+        sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def redis_program() -> str | None:
