@@ -18,9 +18,9 @@ from .addresses import CHANNEL, COMMON_CHANNEL, Address
 from .admission import Admission
 from .answers import Handled
 from .errors import BackendError, CloseCode, HookError, RequestError
-from .hub import Member
 from .identity import ANONYMOUS, Credentials, Identity
 from .protocol import ClientMessage
+from .roster import Member
 from .transports.outlet import Outlet
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from .addresses import Address
 from .backends.base import Backend, Position
 from .backends.capabilities import Stored, SupportsHistory, as_history
 from .errors import BackendError, RequestError
-from .hub import Local, Member
+from .hub import Local
 from .publication import read_payload, with_position
+from .roster import Member
 
 if TYPE_CHECKING:
     from .interest import Interest

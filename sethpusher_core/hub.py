@@ -7,9 +7,8 @@ Membership and fan-out of an address are one sequence:
 * A fan-out goes to the members at that moment, in slices: after ``SLICE_SECONDS`` it yields to the loop. Those who
   leave meanwhile get at once what they are owed and are skipped; the next frame of that address waits for it.
 
-Members stand in a *roster* per wire form: a list in which a leaver leaves a hole, and newcomers come last. A fan-out
-remembers where the list ended when its frame was closed, so neither joining nor leaving copies anything, and nothing
-is looked up, called, allocated or logged per recipient but the one ``send``.
+Members stand in a :class:`~.roster.Roster` per wire form, newcomers last. A fan-out remembers where each roster ended
+when its frame was closed, so neither joining nor leaving copies anything.
 """
 
 from __future__ import annotations
@@ -21,15 +20,14 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Final
 
-from . import errors
 from .addresses import CHANNEL, Address
 from .backends.base import Position
 from .frames import Form, Frame
 from .publication import CONTROL_KIND, NOTICE_KIND, Delivery, read_payload, resumed_envelope, with_position
+from .roster import Member, Roster
 from .tally import Tally
-from .transports.outlet import Outlet
 
-__all__ = ["Hub", "Local", "Member"]
+__all__ = ["Hub", "Local"]
 
 log = logging.getLogger("sethpusher.hub")
 
@@ -37,54 +35,6 @@ SLICE: Final = 256
 """Recipients between two looks at the clock."""
 SLICE_SECONDS: Final = 0.01
 """How long a fan-out may hold the loop before it yields."""
-
-
-class Member:
-    """One connection's membership of one address.
-
-    Attributes:
-        outlet: Where its frames go.
-        id: The connection's id, by which a frame can skip it.
-    """
-
-    __slots__ = ("id", "outlet", "place")
-
-    def __init__(self, outlet: Outlet, id: str) -> None:
-        self.outlet = outlet
-        self.id = id
-        self.place = -1
-
-
-class _Roster:
-    """The members of an address that take the same wire form."""
-
-    __slots__ = ("form", "holes", "members", "outlets")
-
-    def __init__(self, form: Form) -> None:
-        self.form = form
-        self.outlets: list[Outlet | None] = []
-        self.members: list[Member | None] = []
-        self.holes = 0
-
-    def add(self, member: Member) -> None:
-        member.place = len(self.outlets)
-        self.outlets.append(member.outlet)
-        self.members.append(member)
-
-    def remove(self, member: Member) -> None:
-        self.outlets[member.place] = self.members[member.place] = None
-        self.holes += 1
-
-    def close_holes(self) -> None:
-        """Packs the list; only while no fan-out of this address is under way."""
-        if self.holes <= len(self.outlets) // 2:
-            return
-        self.members = [member for member in self.members if member is not None]
-        self.outlets = [member.outlet for member in self.members if member is not None]
-        for place, member in enumerate(self.members):
-            if member is not None:
-                member.place = place
-        self.holes = 0
 
 
 class _Job:
@@ -138,7 +88,7 @@ class Local:
         self.position: Position | None = None
         self.count = 0
         self.queued = False
-        self._rosters: list[_Roster] = []
+        self._rosters: list[Roster] = []
         self._pending: list[bytes] = []
         self._skip = ""
         self._jobs: deque[_Job] = deque()
@@ -158,9 +108,9 @@ class Local:
             if roster.form is form:
                 break
         else:
-            roster = _Roster(form)
+            roster = Roster(form)
             self._rosters.append(roster)
-        roster.add(member)
+        member.enter(roster)
         self.count += 1
         self._occupancy.members += 1
         self._occupancy.addresses += self.count == 1
@@ -177,7 +127,7 @@ class Local:
             if roster.form is member.outlet.form:
                 if owed and self._jobs and not member.outlet.closed:
                     self._send_owed(member, index, roster)
-                roster.remove(member)
+                member.quit()
                 self.count -= 1
                 self._occupancy.members -= 1
                 self._occupancy.addresses -= self.count == 0
@@ -191,14 +141,15 @@ class Local:
             self.leave(member)
             self.join(member)
 
-    def _send_owed(self, member: Member, index: int, roster: _Roster) -> None:
+    def _send_owed(self, member: Member, index: int, roster: Roster) -> None:
         for job in self._jobs:
             reached = (index, member.place) < (job.roster, job.place)
             due = index < len(job.ends) and member.place < job.ends[index] and member.id != job.skip
             if due and not reached:
                 if job.skip:
                     self._note(1, job.frame, roster.form)
-                _send([member.outlet], job.frame, roster.form, self.address.name, self.on_slow)
+                place = slice(member.place, member.place + 1)
+                roster.send(place, job.frame, self.address.name, self.on_slow)
 
     def add(self, delivery: Delivery) -> None:
         """Adds an envelope to the frame of this turn."""
@@ -210,8 +161,8 @@ class Local:
     def close_frame(self) -> None:
         """Closes the pending frame: it will go to the members of this moment."""
         if self._pending:
-            ends = tuple([len(roster.outlets) for roster in self._rosters])
-            counts = tuple([len(roster.outlets) - roster.holes for roster in self._rosters])
+            ends = tuple([len(roster.members) for roster in self._rosters])
+            counts = tuple([len(roster.members) - roster.holes for roster in self._rosters])
             self._jobs.append(_Job(Frame(self._pending), ends, counts, self._skip))
             self._pending = []
 
@@ -243,12 +194,9 @@ class Local:
                 self._note(job.counts[job.roster], job.frame, roster.form)
             while job.place < end:
                 stop = min(job.place + SLICE, end)
-                outlets = roster.outlets[job.place : stop]
-                if job.skip:  # only the slices show whether the one is in there
-                    outlets = self._without(roster, job.place, stop, job.skip)
-                    self._note(len(outlets) - outlets.count(None), job.frame, roster.form)
-                job.place = stop
-                _send(outlets, job.frame, roster.form, self.address.name, self.on_slow)
+                places, job.place = slice(job.place, stop), stop
+                count = roster.send(places, job.frame, self.address.name, self.on_slow, job.skip)
+                self._note(count, job.frame, roster.form)  # only the slices show whether the one is in there
                 if perf_counter() >= deadline and (stop < end or job.roster + 1 < len(job.ends)):
                     return False
             job.roster += 1
@@ -260,45 +208,6 @@ class Local:
         if count:
             self._tally.delivered_bytes += count * len(frame.form(form))
             self._tally.deliveries += count * len(frame.envelopes)
-
-    @staticmethod
-    def _without(roster: _Roster, start: int, stop: int, skip: str) -> list[Outlet | None]:
-        return [None if member is None or member.id == skip else member.outlet for member in roster.members[start:stop]]
-
-
-def _send(outlets: list[Outlet | None], frame: Frame, form: Form, channel: str, on_slow: str) -> None:
-    """The hot loop: one frame to a slice of one roster."""
-    data = frame.form(form)
-    size = len(data)
-    rest = iter(outlets)
-    outlet: Outlet | None = None
-    while True:
-        try:
-            for outlet in rest:
-                if outlet is None:
-                    continue
-                if outlet.blocked:
-                    outlet.enqueue(frame, channel, on_slow)
-                    continue
-                try:
-                    sent = outlet.send(data)
-                except OSError as error:
-                    outlet.failed(data, error)
-                else:
-                    if sent != size:
-                        outlet.partial(data, sent)
-            return
-        except Exception:  # a fault in a transport costs one client, not those behind it
-            log.exception("a client in channel %s failed; it is cut off", channel)
-            if outlet is not None:
-                _cut_off(outlet)
-
-
-def _cut_off(outlet: Outlet) -> None:
-    try:
-        outlet.cut(errors.FAILED)
-    except Exception:  # noqa: BLE001 - the fault is logged already, and it must not reach the others
-        outlet.closed = outlet.blocked = True
 
 
 class Hub:

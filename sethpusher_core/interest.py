@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from .addresses import Address
 from .backends.base import Backend, Position
 from .errors import BackendError, BackendUnavailable
-from .hub import Hub, Local, Member
+from .hub import Hub, Local
+from .roster import Member
 
 if TYPE_CHECKING:
     from .settings.rules import ChannelRule

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -18,7 +18,7 @@ from .. import errors
 from ..errors import CloseCode
 from ..frames import Form, Frame
 
-__all__ = ["Budget", "Outlet"]
+__all__ = ["Budget", "Outlet", "Watcher", "no_way"]
 
 _json = msgspec.json.encode
 
@@ -67,6 +67,17 @@ class Budget:
             largest.cut(errors.SLOW)
 
 
+class Watcher(Protocol):
+    """Who must know whether an outlet takes frames directly."""
+
+    def way_changed(self) -> None:
+        """Called when :attr:`Outlet.way` is another."""
+
+
+def no_way(data: bytes) -> None:
+    """The way to a client that takes no frames directly: takes nothing, and says that frames must be queued."""
+
+
 class Outlet(ABC):
     """One client, as the fan-out sees it.
 
@@ -79,13 +90,25 @@ class Outlet(ABC):
         closed: Nothing more will be sent.
     """
 
-    __slots__ = ("__weakref__", "_backlog", "_budget", "_lost", "backlog_bytes", "blocked", "closed", "form", "send")
+    __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_blocked",
+        "_budget",
+        "_lost",
+        "_watchers",
+        "backlog_bytes",
+        "closed",
+        "form",
+        "send",
+    )
 
     send: Callable[[bytes], int]
 
     def __init__(self, form: Form, budget: Budget) -> None:
         self.form: Final = form
-        self.blocked = True
+        self._blocked = True
+        self._watchers: list[Watcher] | None = None
         self.closed = False
         self.backlog_bytes = 0
         self._budget = budget
@@ -93,6 +116,35 @@ class Outlet(ABC):
         self._lost: dict[str, int] | None = None
 
     # ---------------------------------------------------------------------------------------- called by the fan-out
+
+    @property
+    def blocked(self) -> bool:
+        """See the class. Who watches is told of each change."""
+        return self._blocked
+
+    @blocked.setter
+    def blocked(self, blocked: bool) -> None:
+        if blocked is not self._blocked:
+            self._blocked = blocked
+            for watcher in self._watchers or ():
+                watcher.way_changed()
+
+    @property
+    def way(self) -> Callable[[bytes], int | None]:
+        """Where a frame goes now: ``send``, or :func:`no_way` while frames must be queued."""
+        return no_way if self._blocked else self.send
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tells somebody from now on when :attr:`way` changes."""
+        if self._watchers is None:
+            self._watchers = [watcher]
+        else:
+            self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """No longer."""
+        if self._watchers is not None:
+            self._watchers.remove(watcher)
 
     def enqueue(self, frame: Frame, channel: str, on_slow: str) -> None:
         """Queues a frame that could not be sent at once.

@@ -20,6 +20,7 @@ class FakeOutlet(Outlet):
     """A client with a socket of some size.
 
     Attributes:
+        handed: What its socket was given, each time.
         taken: All bytes that its socket has taken.
         room: How many bytes the socket takes before it is full; None: any number.
         broken: What ``send`` raises instead.
@@ -28,6 +29,7 @@ class FakeOutlet(Outlet):
 
     def __init__(self, form: Form = Form.BARE, budget: Budget | None = None, room: int | None = None) -> None:
         super().__init__(form, budget or Budget())
+        self.handed: list[bytes] = []
         self.taken = b""
         self.room = room
         self.broken: Exception | None = None
@@ -48,6 +50,7 @@ class FakeOutlet(Outlet):
         self.pump()
 
     def _take(self, data: bytes) -> int:
+        self.handed.append(data)
         if self.before_send is not None:
             self.before_send()
         if self.broken is not None:

@@ -12,8 +12,9 @@ from sethpusher_core import hub as hub_module
 from sethpusher_core.addresses import CONTROL, Address
 from sethpusher_core.backends.base import Position
 from sethpusher_core.frames import Form
-from sethpusher_core.hub import SLICE, Hub, Local, Member
+from sethpusher_core.hub import SLICE, Hub, Local
 from sethpusher_core.publication import CONTROL_KIND, Publication, notice_payload
+from sethpusher_core.roster import Member
 from sethpusher_core.tally import Tally
 
 NEWS = Address.channel("news")
@@ -111,14 +112,11 @@ def test_what_one_turn_brings_leaves_as_one_frame(house: House) -> None:
 
 
 def test_the_forms_of_a_frame_are_shared(house: House) -> None:
-    sent: list[bytes] = []
-    for _ in range(3):
-        _, outlet = house.join(Form.FRAMED)
-        outlet.send = lambda data: sent.append(data) or len(data)  # type: ignore[func-returns-value]
+    outlets = [house.join(Form.FRAMED)[1] for _ in range(3)]
     house.publish(1)
     house.loop.run()
-    assert len(sent) == 3
-    assert sent[0] is sent[1] is sent[2]
+    [first], [second], [third] = [outlet.handed for outlet in outlets]
+    assert first is second is third
 
 
 def test_who_missed_something_is_told_in_its_place(house: House) -> None:
@@ -276,7 +274,7 @@ def test_holes_are_closed(house: House) -> None:
     stay = [pair for pair in members if numbers(pair[1]) == [] and pair in members[2::4]]
     assert house.news.count == len(stay) == 50
     assert list(house.news.members()) == [member for member, _ in stay]
-    assert sum(len(roster.outlets) for roster in house.news._rosters) <= 2 * len(stay) + 2, "no list grows for ever"
+    assert sum(len(roster.members) for roster in house.news._rosters) <= 2 * len(stay) + 2, "no list grows for ever"
     house.publish(1)
     house.loop.run()
     assert [numbers(outlet) for _, outlet in stay] == [[1]] * 50
@@ -284,7 +282,7 @@ def test_holes_are_closed(house: House) -> None:
         house.news.leave(member)
     assert house.news.count == 0
     assert list(house.news.members()) == []
-    assert sum(len(roster.outlets) for roster in house.news._rosters) == 0
+    assert sum(len(roster.members) for roster in house.news._rosters) == 0
 
 
 @pytest.mark.usefixtures("yielding")
@@ -296,7 +294,7 @@ def test_holes_made_during_a_fan_out_are_closed_after_it(house: House) -> None:
         house.news.leave(member)
     house.loop.run()
     assert numbers(members[9][1]) == [1]
-    assert sum(len(roster.outlets) for roster in house.news._rosters) <= 2
+    assert sum(len(roster.members) for roster in house.news._rosters) <= 2
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), BrokenPipeError(), BlockingIOError(), OSError(9, "bad")])

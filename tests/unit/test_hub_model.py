@@ -1,4 +1,4 @@
-"""The hub against a model: whoever comes, goes, stalls and breaks while fan-outs are under way."""
+"""The hub against a model: whoever comes, goes, stalls and breaks under way, in one channel or in both."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from support.outlets import FakeOutlet
 from sethpusher_core import hub as hub_module
 from sethpusher_core.addresses import Address
 from sethpusher_core.frames import Form
-from sethpusher_core.hub import Hub, Local, Member
+from sethpusher_core.hub import Hub, Local
 from sethpusher_core.publication import Publication
+from sethpusher_core.roster import Member
 
 CHANNELS = [Address.channel("a"), Address.channel("b")]
 
@@ -23,6 +24,7 @@ CHANNELS = [Address.channel("a"), Address.channel("b")]
 class Expected:
     """What one member must get."""
 
+    channel: str
     member: Member
     outlet: FakeOutlet
     due: list[int] = field(default_factory=list)
@@ -30,7 +32,7 @@ class Expected:
     broken: bool = False
 
     def received(self) -> list[int]:
-        return [message["message"] for message in self.outlet.messages]
+        return [message["message"] for message in self.outlet.messages if message["channel"] == self.channel]
 
 
 class House:
@@ -45,11 +47,16 @@ class House:
     def call_soon(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
 
-    def join(self, channel: int, form: Form) -> None:
-        outlet = FakeOutlet(form)
+    def join(self, channel: int, form: Form, who: int | None = None) -> None:
+        """A client joins: a new one, or one of those who are, or were, in the other channel."""
+        others = [expected.outlet for expected in self.everyone[1 - channel] if not expected.outlet.closed]
+        here = {expected.outlet for expected in self.everyone[channel]}
+        others = [outlet for outlet in others if outlet not in here]
+        outlet = FakeOutlet(form) if who is None or not others else others[who % len(others)]
         member = Member(outlet, f"{channel}-{len(self.everyone[channel])}")
         self.locals[channel].join(member)
-        self.everyone[channel].append(Expected(member, outlet))
+        broken = outlet.broken is not None
+        self.everyone[channel].append(Expected(CHANNELS[channel].name, member, outlet, broken=broken))
 
     def leave(self, channel: int, who: int) -> None:
         if (expected := self._pick(channel, who)) is not None:
@@ -76,8 +83,9 @@ class House:
 
     def break_(self, channel: int, who: int) -> None:
         if (expected := self._pick(channel, who)) is not None:
-            expected.broken = True
             expected.outlet.broken = ConnectionResetError()
+            for other in (other for everyone in self.everyone for other in everyone):
+                other.broken = other.broken or other.outlet is expected.outlet
 
     def turn(self) -> None:
         callbacks, self.callbacks = self.callbacks, []
@@ -121,7 +129,7 @@ CHANNEL = st.integers(0, 1)
 WHO = st.integers(0, 20)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just(House.join), CHANNEL, st.sampled_from([Form.BARE, Form.FRAMED])),
+        st.tuples(st.just(House.join), CHANNEL, st.sampled_from([Form.BARE, Form.FRAMED]), st.none() | WHO),
         st.tuples(st.just(House.leave), CHANNEL, WHO),
         st.tuples(st.just(House.publish), CHANNEL, st.none() | WHO),
         st.tuples(st.just(House.stall), CHANNEL, WHO),

@@ -13,8 +13,9 @@ from support.outlets import FakeOutlet
 from sethpusher_core.addresses import Address
 from sethpusher_core.backends.base import Position
 from sethpusher_core.errors import BackendError
-from sethpusher_core.hub import Hub, Member
+from sethpusher_core.hub import Hub
 from sethpusher_core.interest import Interest
+from sethpusher_core.roster import Member
 
 NEWS = Address.channel("news")
 

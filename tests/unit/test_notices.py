@@ -11,9 +11,10 @@ from support.outlets import FakeOutlet
 from sethpusher_core.addresses import Address
 from sethpusher_core.backends.base import Outgoing
 from sethpusher_core.errors import BackendUnavailable
-from sethpusher_core.hub import Hub, Member
+from sethpusher_core.hub import Hub
 from sethpusher_core.notices import Notices
 from sethpusher_core.publication import NOTICE_KIND, read_payload
+from sethpusher_core.roster import Member
 from sethpusher_core.settings.rules import ChannelRule, ChannelRules
 
 NEWS = Address.channel("news")

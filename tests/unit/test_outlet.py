@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.outlets import FakeOutlet
 
-from sethpusher_core import errors, hub
+from sethpusher_core import errors
 from sethpusher_core.frames import Form, Frame
+from sethpusher_core.roster import Member, Roster
 from sethpusher_core.transports.outlet import Budget
 
 SMALL = 1000
@@ -25,7 +26,11 @@ def numbers(outlet: FakeOutlet) -> list[int]:
 
 def fan_out(outlet: FakeOutlet, sent: Frame, channel: str, on_slow: str) -> None:
     """What the hub does."""
-    hub._send([outlet], sent, outlet.form, channel, on_slow)
+    roster = Roster(outlet.form)
+    member = Member(outlet, "1")
+    member.enter(roster)
+    roster.send(slice(0, 1), sent, channel, on_slow)
+    member.quit()
 
 
 def full(budget: Budget | None = None, form: Form = Form.BARE) -> FakeOutlet:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sethpusher._connections import AskingConnection, HandledConnection
 from sethpusher.applications import SethPusherInMemoryApplication
 from support.server import RunningServer
@@ -92,12 +91,12 @@ def calls_of_a_fan_out(server: RunningServer, subscribers: int) -> Counter[str]:
     return calls
 
 
-@pytest.mark.parametrize("subscribers", [1, 30])
-def test_the_fan_out_of_an_application_that_overrides_nothing_costs_what_the_cores_does(
-    serve: Serve, subscribers: int
-) -> None:
+def test_the_fan_out_of_an_application_that_overrides_nothing_costs_what_the_cores_does(serve: Serve) -> None:
+    """And to many it calls no more than to one: the sockets' own ``send``, which is called within ``map``, apart."""
     plain = RunningServer(PushServer(CoreSettings(debug=True))).start()
-    core = calls_of_a_fan_out(plain, subscribers)
+    core = calls_of_a_fan_out(plain, subscribers=1)
+    assert core["Roster.send"] == core["_try"] == 20
+    assert calls_of_a_fan_out(plain, subscribers=30) == core
     plain.stop()
-    assert core["socket.send"] == 20 * subscribers
-    assert calls_of_a_fan_out(serve(SethPusherInMemoryApplication(debug=True)), subscribers) == core
+    application = serve(SethPusherInMemoryApplication(debug=True))
+    assert calls_of_a_fan_out(application, subscribers=30) == core

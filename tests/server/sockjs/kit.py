@@ -28,8 +28,9 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from sethpusher_core.addresses import Address
-from sethpusher_core.hub import Local, Member
+from sethpusher_core.hub import Local
 from sethpusher_core.publication import PUBLICATION_KIND, Delivery
+from sethpusher_core.roster import Member
 from sethpusher_core.tally import Tally
 from sethpusher_core.transports.outlet import Budget
 from sethpusher_core.transports.router import PushRouter

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sethpusher_core.addresses import CHANNEL, Address
 from sethpusher_core.connection import Connection
 from sethpusher_core.history import Recovered
-from sethpusher_core.hub import Member
+from sethpusher_core.roster import Member
 
 from ._work import is_pending
 
