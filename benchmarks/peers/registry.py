@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from .base import Peer
 from .floor import Floor
+from .nchan import Nchan
+from .node import SocketIo, SockJsNode, Ws
+from .python import Tornado, Websockets
 from .sethpusher import SethPusher
 
 __all__ = ["all_peers"]
@@ -11,4 +14,4 @@ __all__ = ["all_peers"]
 
 def all_peers() -> tuple[Peer, ...]:
     """Every peer, the floor first; whether it is installed here, :meth:`Peer.missing` says."""
-    return (Floor(), SethPusher())
+    return (Floor(), SethPusher(), Nchan(), SockJsNode(), Ws(), SocketIo(), Websockets(), Tornado())

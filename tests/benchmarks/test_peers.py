@@ -1,4 +1,4 @@
-"""The servers that are measured: the two that are always here start, answer and end."""
+"""The servers that are measured: those that are here start, answer and end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.base import Peer
-from benchmarks.peers.floor import Floor
 from benchmarks.peers.registry import all_peers
 from benchmarks.peers.sethpusher import SethPusher
 from benchmarks.processes import free_port, redis_server, started
@@ -30,8 +29,10 @@ def test_each_says_what_it_is_and_how_to_install_it(peer: Peer) -> None:
         assert peer.settings()
 
 
-@pytest.mark.parametrize("peer", [Floor(), SethPusher()], ids=lambda peer: peer.name)
+@pytest.mark.parametrize("peer", all_peers(), ids=lambda peer: peer.name)
 def test_it_listens_and_is_gone_afterwards(peer: Peer, tmp_path: Path) -> None:
+    if missing := peer.missing():
+        pytest.skip(f"{missing} is not here: {peer.install}")
     with peer.running(tmp_path) as running:
         socket.create_connection(("127.0.0.1", running.port), 5).close()
         assert Path(f"/proc/{running.pids[0]}").exists()
