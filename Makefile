@@ -10,9 +10,9 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := sethpusher_core $(wildcard plugins/*/src)
+SOURCES := sethpusher_core $(wildcard plugins/*/src) benchmarks
 
-.PHONY: run test lint types docs bench clean
+.PHONY: run test lint types docs bench bench-quick clean
 
 run: $(READY)
 	@$(BIN)/seth-pusher $(ARGS)
@@ -32,7 +32,11 @@ docs: $(READY)
 	@$(BIN)/mkdocs build --strict --site-dir=site
 
 bench: $(READY)
-	@$(BIN)/python benchmarks/fanout.py $(ARGS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick:
+	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
 
 clean:
 	rm -rf $(VENV) build dist

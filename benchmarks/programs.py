@@ -13,8 +13,10 @@ __all__ = ["SOURCES", "built", "compiler"]
 
 HERE: Final = Path(__file__).parent
 SOURCES: Final = HERE / "load"
-"""Where the C sources are; all of them are parts of what is built from any."""
+"""Where the C sources are; each of them may change what is built."""
 FLAGS: Final = ("-O2", "-std=gnu11")
+FLOOR: Final = "floor"
+"""The only program that is one file; all others are the load generator's."""
 
 
 def compiler() -> str | None:
@@ -23,12 +25,12 @@ def compiler() -> str | None:
 
 
 def built(name: str) -> Path:
-    """The program that is compiled from ``load/NAME.c``.
+    """The program ``floor``, or ``load``.
 
     Raises:
         RuntimeError: There is no compiler, or it refuses; with what it says.
     """
-    source = SOURCES / f"{name}.c"
+    sources = [path for path in sorted(SOURCES.glob("*.c")) if (path.stem == FLOOR) == (name == FLOOR)]
     content = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]")))
     program = HERE / "build" / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
     if program.exists():
@@ -38,8 +40,8 @@ def built(name: str) -> Path:
         raise RuntimeError("there is no C compiler: apt install gcc")
     program.parent.mkdir(exist_ok=True)
     half = program.with_suffix(f".{os.getpid()}")
-    done = subprocess.run([cc, *FLAGS, "-o", half, source, "-lm"], capture_output=True, text=True, check=False)
+    done = subprocess.run([cc, *FLAGS, "-o", half, *sources, "-lm"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{source.name} does not compile: {done.stderr.strip()}")
+        raise RuntimeError(f"{name} does not compile: {done.stderr.strip()}")
     half.replace(program)
     return program

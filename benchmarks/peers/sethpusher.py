@@ -30,6 +30,7 @@ announce = false
 publish = "anyone"
 """
 SOCKET = "/connect/0/%6/websocket"
+MESSAGE = '{"t":"%p"}'
 
 
 def _said(**message: object) -> str:
@@ -45,8 +46,12 @@ def _subscriber(opening: str, mode: str = "") -> Dial:
     return Dial(SOCKET, opening=(opening,), greeting=True)
 
 
+def _batch(channel: str) -> Publish:
+    body = f'{{"channel":"{channel}","message":{MESSAGE}}}'
+    return Publish(path="/api/batch/", body=body, head='{"publications":[', tail="]}")
+
+
 SUBSCRIBE = _said(type="subscribe", channel="bench%c")
-MESSAGE = '{"t":"%p"}'
 
 
 class SethPusher(Peer):
@@ -59,12 +64,7 @@ class SethPusher(Peer):
     dialect = Dialect(
         subscriber=_subscriber(SUBSCRIBE),
         publish=Publish(path="/api/channels/bench%c/", body=MESSAGE),
-        batch=Publish(
-            path="/api/batch/",
-            body=f'{{"channel":"bench%c","message":{MESSAGE}}}',
-            head='{"publications":[',
-            tail="]}",
-        ),
+        batch=_batch("bench%c"),
         client_publish=Publish(
             mode="websocket",
             body=_said(type="publish", channel="bench%c", message={"t": "%p"}),
@@ -80,6 +80,8 @@ class SethPusher(Peer):
         ),
         replay=_subscriber(_said(type="history", channel="kept", limit=1000, id=1)),
         kept_publish=Publish(path="/api/channels/kept/", body=MESSAGE),
+        kept_batch=_batch("kept"),
+        probe="/health",
     )
 
     def missing(self) -> str | None:

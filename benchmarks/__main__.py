@@ -1,0 +1,98 @@
+"""The command line of the benchmarks.
+
+python -m benchmarks [--quick] [--peer NAME]... [--scenario NAME]... [--rounds N] [--out FOLDER] [--list]
+python -m benchmarks page results.json [--out FOLDER]
+python -m benchmarks targets results.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from . import schema
+from .page import write_page
+from .peers.registry import all_peers
+from .programs import built
+from .rounds import Plan, measure
+from .scenarios import SCENARIOS
+from .targets import verdicts
+
+ROUNDS: Final = 3
+QUICK_SECONDS: Final = 100.0
+"""After which a quick look begins no further run, so that it ends within two minutes."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Does what the command line says; gives the exit code: 1 for a target that is missed or open."""
+    commands: dict[str, Callable[[Sequence[str]], int]] = {"page": _page, "targets": _targets}
+    if words and words[0] in commands:
+        return commands[words[0]](words[1:])
+    return _measure(words)
+
+
+def _measure(words: Sequence[str]) -> int:
+    peers = {peer.name: peer for peer in all_peers()}
+    scenarios = {scenario.name: scenario for scenario in SCENARIOS}
+    parser = _parser("python -m benchmarks", "Measures servers side by side; `page` and `targets` read the results.")
+    parser.add_argument("--quick", action="store_true", help="a few scenarios, few messages, under two minutes")
+    parser.add_argument("--peer", action="append", choices=peers, metavar="NAME", help="only these")
+    parser.add_argument("--scenario", action="append", choices=scenarios, metavar="NAME", help="only these")
+    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; with --quick 1")
+    parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), metavar="FOLDER")
+    parser.add_argument("--list", action="store_true", help="names the peers and the scenarios, and ends")
+    options = parser.parse_args(words)
+    if options.list:
+        for name, title in [(peer.name, peer.title) for peer in peers.values()] + [
+            (scenario.name, f"{scenario.group}: {scenario.title}") for scenario in SCENARIOS
+        ]:
+            print(f"{name:18}{title}")
+        return 0
+    chosen = options.scenario or [one.name for one in SCENARIOS if one.quick_messages or not options.quick]
+    plan = Plan(
+        peers=[peers[name] for name in options.peer or peers],
+        scenarios=[scenarios[name] for name in chosen],
+        rounds=options.rounds or (1 if options.quick else ROUNDS),
+        generator=[str(built("load"))],
+        quick=options.quick,
+        budget_s=QUICK_SECONDS if options.quick else None,
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "results.json"
+    results = measure(plan, lambda line: print(line, file=sys.stderr), lambda kept: schema.write(path, kept))
+    schema.write(path, results)
+    print(*write_page(results, options.out), path, sep="\n")
+    return 0
+
+
+def _page(words: Sequence[str]) -> int:
+    parser = _parser("python -m benchmarks page", "Makes the page and its plots from results.")
+    parser.add_argument("results", type=Path, metavar="results.json")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to; beside the results if it is not named")
+    options = parser.parse_args(words)
+    print(*write_page(schema.read(options.results), options.out or options.results.parent), sep="\n")
+    return 0
+
+
+def _targets(words: Sequence[str]) -> int:
+    parser = _parser(
+        "python -m benchmarks targets",
+        "Says of each target whether it is held; exit code 1 if one is missed or was not measured.",
+    )
+    parser.add_argument("results", type=Path, metavar="results.json")
+    options = parser.parse_args(words)
+    told = verdicts(schema.read(options.results))
+    for verdict in told:
+        print(verdict.line())
+    return 0 if all(verdict.held for verdict in told) else 1
+
+
+def _parser(program: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=program, description=description)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""How long a server lets a stranger wait while it fans out: a small page, asked for again and again.
+
+What is told is what a user sees: the round trip of a GET on a connection that stays open. It is longer than the server
+holds its loop by what its other work in the same turn takes, and by what the kernel needs. The asking thread has
+real-time priority where the system allows it: two cores are busy with server and generator, and without it the figure
+would be the thread's own wait for one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from time import monotonic_ns
+from types import TracebackType
+from typing import Final, Self
+
+from .loading import Failure
+
+__all__ = ["Probe"]
+
+PAUSE_SECONDS: Final = 0.002
+ANSWER_SECONDS: Final = 20.0
+
+
+class Probe:
+    """Asks while its block lasts."""
+
+    def __init__(self, port: int, path: str) -> None:
+        """Makes one for the page at a path."""
+        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+        self._socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._ended = threading.Event()
+        self._asked: list[tuple[int, int]] = []
+        self._failure: str | None = None
+        self._hurried = False
+        self._thread = threading.Thread(target=self._ask, name="probe", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join(ANSWER_SECONDS)
+        self._socket.close()
+
+    def figures(self, began_ns: float, ended_ns: float) -> dict[str, float]:
+        """What requests took that were under way between two moments of CLOCK_MONOTONIC.
+
+        Raises:
+            Failure: One was not answered, or there was none.
+        """
+        if self._failure:
+            raise Failure(f"the stranger's request: {self._failure}")
+        times = sorted((end - begin) / 1000 for begin, end in self._asked if end >= began_ns and begin <= ended_ns)
+        if not times:
+            raise Failure("no stranger's request fell into the fan-outs")
+        return {
+            "hold_p50_us": times[len(times) // 2],
+            "hold_p99_us": times[int(len(times) * 0.99)],
+            "hold_max_us": times[-1],
+            "hold_requests": float(len(times)),
+            "hold_hurried": float(self._hurried),
+        }
+
+    def _ask(self) -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+            self._hurried = True
+        except OSError:
+            pass
+        try:
+            while not self._ended.wait(PAUSE_SECONDS):
+                begin = monotonic_ns()
+                self._socket.sendall(self._request)
+                self._answer()
+                self._asked.append((begin, monotonic_ns()))
+        except OSError as error:
+            self._failure = str(error) or type(error).__name__
+
+    def _answer(self) -> None:
+        """Reads one response that has a Content-Length."""
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += self._more()
+        head, _, body = got.partition(b"\r\n\r\n")
+        lengths = [
+            line.partition(b":")[2] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        ]
+        left = int(lengths[0]) - len(body) if lengths else 0
+        while left > 0:
+            left -= len(self._more())
+
+    def _more(self) -> bytes:
+        got = self._socket.recv(65536)
+        if not got:
+            raise OSError("the server closed the connection")
+        return got
