@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .base import Peer
+from .centrifugo import Centrifugo
 from .floor import Floor
+from .nats import Nats
 from .nchan import Nchan
 from .node import SocketIo, SockJsNode, Ws
 from .python import Tornado, Websockets
@@ -14,4 +16,15 @@ __all__ = ["all_peers"]
 
 def all_peers() -> tuple[Peer, ...]:
     """Every peer, the floor first; whether it is installed here, :meth:`Peer.missing` says."""
-    return (Floor(), SethPusher(), Nchan(), SockJsNode(), Ws(), SocketIo(), Websockets(), Tornado())
+    return (
+        Floor(),
+        SethPusher(),
+        Nchan(),
+        Nats(),
+        Centrifugo(),
+        SockJsNode(),
+        Ws(),
+        SocketIo(),
+        Websockets(),
+        Tornado(),
+    )
