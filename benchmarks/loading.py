@@ -1,7 +1,8 @@
 """The load generator's command line, made from what a peer says, and its answer, read back.
 
-The generator is ``load/load.c``. It counts every message at every connection: an exit code other than 0 means that
-something was missing, doubled or out of order, or that it could not do its work, and there is no result then.
+The generator is in ``load/``; ``load/main.c`` says how it is called. It counts every message at every connection: an
+exit code other than 0 means that something was missing, doubled or out of order, or that it could not do its work, and
+there is no result then.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ import os
 import subprocess
 from pathlib import Path
 from shutil import which
-from typing import Final
+from typing import Final, Literal
 
 __all__ = ["SOURCES", "built", "compiler"]
 
 HERE: Final = Path(__file__).parent
 SOURCES: Final = HERE / "load"
 """Where the C sources are; each of them may change what is built."""
-FLAGS: Final = ("-O2", "-std=gnu11")
+FLAGS: Final = ("-O2", "-std=c11", "-Wall", "-Wextra")
 FLOOR: Final = "floor"
 """The only program that is one file; all others are the load generator's."""
 
@@ -24,14 +24,18 @@ def compiler() -> str | None:
     return which("cc") or which("gcc") or which("clang")
 
 
-def built(name: str) -> Path:
-    """The program ``floor``, or ``load``.
+def built(name: Literal["load", "floor"], *flags: str) -> Path:
+    """The load generator, or the floor that servers are measured by.
+
+    Args:
+        name: Which.
+        flags: For the compiler, beside ours.
 
     Raises:
         RuntimeError: There is no compiler, or it refuses; with what it says.
     """
     sources = [path for path in sorted(SOURCES.glob("*.c")) if (path.stem == FLOOR) == (name == FLOOR)]
-    content = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]")))
+    content = "".join([*flags, *(path.read_text() for path in sorted(SOURCES.glob("*.[ch]")))]).encode()
     program = HERE / "build" / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
     if program.exists():
         return program
@@ -40,7 +44,7 @@ def built(name: str) -> Path:
         raise RuntimeError("there is no C compiler: apt install gcc")
     program.parent.mkdir(exist_ok=True)
     half = program.with_suffix(f".{os.getpid()}")
-    done = subprocess.run([cc, *FLAGS, "-o", half, *sources, "-lm"], capture_output=True, text=True, check=False)
+    done = subprocess.run([cc, *FLAGS, *flags, "-o", half, *sources], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{name} does not compile: {done.stderr.strip()}")
     half.replace(program)

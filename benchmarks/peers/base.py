@@ -5,7 +5,9 @@ publishing, no history) leaves that part of its :class:`Dialect` None, and the s
 name.
 
 In every text that a client sends, the load generator puts in: ``%d`` the connection's number, ``%6`` the same in six
-digits, ``%c`` the number of its channel, ``%p`` the payload (publishing only), ``%l`` the payload's length in bytes.
+digits, ``%r`` a number that no other run has (a session of SockJS outlives its client by seconds), ``%c`` the number of
+its channel; and in what a publisher sends ``%p`` the payload, ``%l`` its length in bytes, ``%n`` the publication's
+number.
 All else is sent as it stands: what the load generator's command line wants escaped, the harness escapes.
 """
 

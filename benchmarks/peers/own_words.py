@@ -25,7 +25,7 @@ def bare() -> Dialect:
 
 def sockjs(prefix: str) -> Dialect:
     """One message is a JSON text in a list, over websocket, streaming or polling."""
-    session = f"{prefix}/0/%6"
+    session = f"{prefix}/0/%r-%6"
 
     def websocket(**options: Any) -> Dial:
         return Dial(f"{session}/websocket", greeting=True, **options)

@@ -29,7 +29,8 @@ match = "*"
 announce = false
 publish = "anyone"
 """
-SOCKET = "/connect/0/%6/websocket"
+SESSION = "/connect/0/%r-%6"
+SOCKET = f"{SESSION}/websocket"
 MESSAGE = '{"t":"%p"}'
 
 
@@ -40,9 +41,9 @@ def _said(**message: object) -> str:
 
 def _subscriber(opening: str, mode: str = "") -> Dial:
     if mode == "stream":
-        return Dial("/connect/0/%6/xhr_streaming", "stream", "POST", (), (opening,), "/connect/0/%6/xhr_send", True)
+        return Dial(f"{SESSION}/xhr_streaming", "stream", "POST", (), (opening,), f"{SESSION}/xhr_send", True)
     if mode == "poll":
-        return Dial("/connect/0/%6/xhr", "poll", "POST", (), (opening,), "/connect/0/%6/xhr_send", True)
+        return Dial(f"{SESSION}/xhr", "poll", "POST", (), (opening,), f"{SESSION}/xhr_send", True)
     return Dial(SOCKET, opening=(opening,), greeting=True)
 
 

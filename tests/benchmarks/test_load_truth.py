@@ -1,0 +1,198 @@
+"""The load generator finds whatever a server does to a message, and counts it right."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.hub import Hub, frame
+from support.timing import SCALE, UNIT
+
+from benchmarks.programs import built, compiler
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+
+FINE, REFUSED, UNTRUE, TIMED_OUT = 0, 1, 3, 4
+CLEAN = {"missing": 0, "doubled": 0, "disordered": 0, "strayed": 0, "closed": 0}
+
+
+@pytest.fixture(scope="module")
+def load() -> Path:
+    return built("load")
+
+
+def run(load: Path, port: int, *options: object) -> tuple[int, dict[str, Any], str]:
+    words = ["--port", port, "--settle", 10, "--timeout", 0.3 * SCALE, "--sleep", *options]
+    done = subprocess.run([load, *map(str, words)], capture_output=True, text=True, check=False, timeout=UNIT)
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def publish(load: Path, port: int, *options: object) -> tuple[int, dict[str, Any], str]:
+    return run(load, port, "--publish", "http", "--path", "/%c", "--publish-path", "/%c", *options)
+
+
+def sequence_of(body: bytes) -> int:
+    found = re.search(rb"@\d{19}:(\d{8})@", body)
+    assert found
+    return int(found[1])
+
+
+def test_what_a_faultless_server_delivers_is_all_there(load: Path) -> None:
+    with Hub() as hub:
+        code, told, said = publish(load, hub.port, "--conns", 5, "--channels", 2, "--messages", 40)
+    assert (code, said) == (FINE, "")
+    assert told["delivered"] == told["wanted"] == 20 * 3 + 20 * 2
+    assert told | CLEAN == told
+    assert told["p50_us"] <= told["p99_us"] <= told["max_us"]
+    assert told["publish_p50_us"] > 0
+
+
+MESSAGES = 17  # two bytes of the bitmap, and one bit
+
+
+def tampered(at: int, with_one: Callable[[bytes], bytes]) -> Callable[[int, bytes], bytes]:
+    """Does it to one message on its way to the second of three subscribers."""
+
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        whole = frame(body)
+        return with_one(whole) if subscriber == 1 and sequence_of(body) == at else whole
+
+    return deliver
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 15, MESSAGES - 1])
+def test_one_that_is_missing(load: Path, at: int) -> None:
+    with Hub(tampered(at, lambda whole: b"")) as hub:
+        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES, "--window", MESSAGES)
+    assert code == UNTRUE
+    assert told | CLEAN | {"missing": 1, "delivered": 3 * MESSAGES - 1, "wanted": 3 * MESSAGES} == told
+    assert said == f"load: subscriber 1: misses publication {at}\n"
+
+
+@pytest.mark.parametrize("at", [0, 7, 8, 15, MESSAGES - 1])
+def test_one_that_comes_twice(load: Path, at: int) -> None:
+    with Hub(tampered(at, lambda whole: whole * 2)) as hub:
+        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES)
+    assert code == UNTRUE
+    assert told | CLEAN | {"doubled": 1, "delivered": 3 * MESSAGES} == told
+    assert said == f"load: subscriber 1: got twice publication {at}\n"
+
+
+def test_two_that_are_swapped(load: Path) -> None:
+    held: list[bytes] = []
+
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        if subscriber == 1 and sequence_of(body) == 4:
+            held.append(frame(body))
+            return b""
+        late = held.pop() if subscriber == 1 and held else b""
+        return frame(body) + late
+
+    with Hub(deliver) as hub:
+        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES, "--window", 2)
+    assert code == UNTRUE
+    assert told | CLEAN | {"disordered": 1, "delivered": 3 * MESSAGES} == told
+    assert said == "load: subscriber 1: got late publication 4\n"
+
+
+def test_order_is_not_asked_of_several_publishers(load: Path) -> None:
+    with Hub() as hub:
+        options = ("--conns", 2, "--messages", 20, "--publishers", 4, "--window", 4)
+        code, told, _ = publish(load, hub.port, *options)
+    assert code == FINE
+    assert told["disordered"] is None
+
+
+def test_one_for_another_channel(load: Path) -> None:
+    strays = iter([b"@0000000000000000001:00000001@"])
+
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        return frame(body) + (frame(next(strays, b"")) if subscriber == 0 else b"")
+
+    with Hub(deliver) as hub:
+        options = ("--conns", 2, "--channels", 2, "--messages", 8, "--window", 8)
+        code, told, said = publish(load, hub.port, *options)
+    assert code == UNTRUE
+    assert told | CLEAN | {"strayed": 1, "delivered": 8} == told
+    assert said == "load: subscriber 0: was not to get publication 1\n"
+
+
+def test_one_that_was_never_published(load: Path) -> None:
+    never = b"@0000000000000000001:00000999@"
+    with Hub(lambda subscriber, body: frame(body) + frame(never)) as hub:
+        code, told, _ = publish(load, hub.port, "--conns", 1, "--messages", 3)
+    assert code == UNTRUE
+    assert told | CLEAN | {"strayed": 3, "delivered": 3} == told
+
+
+def test_a_connection_that_is_closed(load: Path) -> None:
+    with Hub(tampered(3, lambda whole: b"bye")) as hub:
+        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES)
+    assert code == UNTRUE
+    assert told["closed"] == 1
+    assert "load: subscriber 1: closed by the server\n" in said
+
+
+def test_a_websocket_that_is_closed_says_why(load: Path) -> None:
+    close = frame((1013).to_bytes(2, "big") + b"later", 0x88)
+    with Hub(tampered(3, lambda whole: close)) as hub:
+        code, _, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES)
+    assert code == UNTRUE
+    assert "load: subscriber 1: closed by the server with 1013 later\n" in said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_to_many_is_counted_one_by_one(load: Path, seed: int) -> None:
+    choose = random.Random(seed)
+    conns, channels, messages = 7, 3, 100
+    plan: dict[tuple[int, int], int] = {}
+
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        times = choose.choice([0, 1, 1, 1, 2, 3])
+        plan[subscriber, sequence_of(body)] = times
+        return frame(body) * times
+
+    with Hub(deliver) as hub:
+        options = ("--conns", conns, "--channels", channels, "--messages", messages, "--window", messages)
+        code, told, _ = publish(load, hub.port, *options)
+    assert code == UNTRUE
+    assert len(plan) == told["wanted"]
+    assert told["missing"] == sum(times == 0 for times in plan.values())
+    assert told["doubled"] == sum(times - 1 for times in plan.values() if times > 1)
+    assert told["delivered"] == sum(times > 0 for times in plan.values())
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 29, 30, 31])
+def test_a_mark_is_found_however_it_is_cut(load: Path, size: int) -> None:
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        first, *others = pieces(b"@@1" + body + b"@12", size)
+        if not others:
+            return frame(first)
+        *middle, last = others
+        return b"".join([frame(first, 0x01), *(frame(piece, 0x00) for piece in middle), frame(last, 0x80)])
+
+    with Hub(deliver) as hub:
+        code, told, said = publish(load, hub.port, "--conns", 2, "--messages", 20, "--size", 400)
+    assert (code, said) == (FINE, "")
+    assert told["delivered"] == 40
+
+
+@pytest.mark.parametrize("size", [1, 7, 30])
+def test_likewise_in_the_chunks_of_a_stream(load: Path, size: int) -> None:
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces(body, size))
+
+    with Hub(deliver) as hub:
+        code, told, said = publish(load, hub.port, "--mode", "stream", "--conns", 2, "--messages", 20)
+    assert (code, said) == (FINE, "")
+    assert told["delivered"] == 40
