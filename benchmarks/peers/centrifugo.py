@@ -22,6 +22,7 @@ KEY: Final = "bench"
 API: Final = (f"X-API-Key: {KEY}",)
 CONNECT: Final = '{"id":1,"connect":{}}'
 MESSAGE: Final = '{"channel":"bench%c","data":{"t":"%p"}}'
+KEPT: Final = '{"channel":"kept:kept","data":{"t":"%p"}}'
 CONFIGURATION: Final[dict[str, Any]] = {
     "client": {
         "insecure": True,  # whoever connects may do everything, as with the others
@@ -40,6 +41,10 @@ CONFIGURATION: Final[dict[str, Any]] = {
 VARIABLES: Final = {"GOMAXPROCS": "1"}
 
 
+def _batch(message: str) -> Publish:
+    return Publish(path="/api/batch", body=f'{{"publish":{message}}}', headers=API, head='{"commands":[', tail="]}")
+
+
 def _subscriber(**request: object) -> Dial:
     """A bidirectional websocket that subscribes."""
     subscribe = json.dumps({"id": 2, "subscribe": request}, separators=(",", ":"))
@@ -51,12 +56,12 @@ class Centrifugo(Peer):
 
     name = "centrifugo"
     title = "Centrifugo: JSON over websocket"
-    install = f"GOFLAGS=-mod=mod GOBIN={in_cache('bin')} go install {MODULE}@v6.9.1"
+    install = f"GOBIN={in_cache('bin')} go install {MODULE}@v6.9.1"
     clusters = True
     dialect = Dialect(
         subscriber=_subscriber(channel="bench%c"),
         publish=Publish(path="/api/publish", body=MESSAGE, headers=API),
-        batch=Publish(path="/api/batch", body=f'{{"publish":{MESSAGE}}}', headers=API, head='{"commands":[', tail="]}"),
+        batch=_batch(MESSAGE),
         client_publish=Publish(
             "websocket",
             body=f'{{"id":3,"publish":{MESSAGE}}}',
@@ -70,7 +75,8 @@ class Centrifugo(Peer):
             left='"id":5',
         ),
         replay=_subscriber(channel="kept:kept", recover=True),
-        kept_publish=Publish(path="/api/publish", body='{"channel":"kept:kept","data":{"t":"%p"}}', headers=API),
+        kept_publish=Publish(path="/api/publish", body=KEPT, headers=API),
+        kept_batch=_batch(KEPT),
     )
 
     def missing(self) -> str | None:

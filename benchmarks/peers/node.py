@@ -13,13 +13,12 @@ from typing import Final
 
 from ..processes import free_port, started
 from . import own_words
-from .base import Churn, Dial, Dialect, Peer, Publish, Running
+from .base import Peer, Running
 from .installed import cache, in_cache
 
 __all__ = ["SocketIo", "SockJsNode", "Ws"]
 
 APPS: Final = Path(__file__).parent / "apps"
-ENGINE: Final = "/socket.io/?EIO=4&transport=websocket"
 
 
 def _npm(*packages: str) -> str:
@@ -104,18 +103,7 @@ class SocketIo(_NodePeer):
     clusters = True
     app = "socketio.js"
     options = "transports: websocket; no pings; first requests not kept, as its page on memory says"
-    dialect = Dialect(
-        subscriber=Dial(ENGINE, opening=("40", '42["subscribe","bench%c"]'), greeting=True, lockstep=True),
-        publish=own_words.PUBLISH,
-        batch=own_words.BATCH,
-        client_publish=Publish(
-            "websocket",
-            body='42["publish","bench%c",{"t":"%p"}]',
-            # It hears nothing before it has answered the 40, for which lockstep waits if something follows.
-            dial=Dial(ENGINE, opening=("40", '42["unsubscribe","none"]'), greeting=True, lockstep=True),
-        ),
-        churn=Churn('421["subscribe","bench%c"]', '422["unsubscribe","bench%c"]', joined="431[", left="432["),
-    )
+    dialect = own_words.socket_io()
 
     @contextmanager
     def cluster(self, folder: Path, redis_port: int) -> Iterator[tuple[Running, Running]]:

@@ -1,6 +1,7 @@
 """What clients say to the small applications in ``apps/``, whose library has no publish/subscribe protocol of its own.
 
-They are this project's own messages, so that all parse and send about the same.
+They are this project's own messages where the library's protocol does not want others, so that all parse and send about
+the same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from .base import Churn, Dial, Dialect, Publish
 
-__all__ = ["BATCH", "PUBLISH", "bare", "sockjs"]
+__all__ = ["BATCH", "PUBLISH", "bare", "socket_io", "sockjs"]
 
 MESSAGE = {"t": "%p"}
 PUBLISH = Publish(path="/channels/bench%c", body='{"t":"%p"}')
@@ -36,6 +37,28 @@ def sockjs(prefix: str) -> Dialect:
         **spoken,
         streaming=Dial(f"{session}/xhr_streaming", "stream", "POST", (), opening, f"{session}/xhr_send", True),
         polling=Dial(f"{session}/xhr", "poll", "POST", (), opening, f"{session}/xhr_send", True),
+    )
+
+
+def socket_io() -> Dialect:
+    """Events of Socket.IO over its Engine.IO, version 4, on a websocket from the start.
+
+    The server speaks first (``0``), ``40`` enters the default namespace, ``42`` is an event, ``42N`` one that is
+    answered ``43N``. It drops the events of a client whose ``40`` it has not answered yet.
+    """
+    path = "/socket.io/?EIO=4&transport=websocket"
+
+    def dial(event: str) -> Dial:
+        return Dial(path, opening=("40", event), greeting=True, lockstep=True)
+
+    return Dialect(
+        subscriber=dial('42["subscribe","bench%c"]'),
+        publish=PUBLISH,
+        batch=BATCH,
+        client_publish=Publish(
+            "websocket", body='42["publish","bench%c",{"t":"%p"}]', dial=dial('42["unsubscribe","none"]')
+        ),
+        churn=Churn('421["subscribe","bench%c"]', '422["unsubscribe","bench%c"]', joined="431[", left="432["),
     )
 
 

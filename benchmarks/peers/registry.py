@@ -8,7 +8,8 @@ from .floor import Floor
 from .nats import Nats
 from .nchan import Nchan
 from .node import SocketIo, SockJsNode, Ws
-from .python import Tornado, Websockets
+from .python import PythonSocketIo, Tornado, Websockets
+from .release import Release022
 from .sethpusher import SethPusher
 
 __all__ = ["all_peers"]
@@ -26,5 +27,7 @@ def all_peers() -> tuple[Peer, ...]:
         Ws(),
         SocketIo(),
         Websockets(),
+        PythonSocketIo(),
         Tornado(),
+        Release022(),
     )
