@@ -12,7 +12,7 @@ from typing import Final
 
 from tornado.web import RequestHandler
 
-__all__ = ["log_request", "masked"]
+__all__ = ["log_answer", "log_request", "masked"]
 
 log = logging.getLogger("sethpusher.access")
 
@@ -40,17 +40,26 @@ def _named(argument: re.Match[str]) -> str:
 
 def log_request(handler: RequestHandler) -> None:
     """Tornado's ``log_function``."""
-    status = handler.get_status()
+    request = handler.request
+    log_answer(
+        handler.get_status(),
+        request.method or "",
+        request.uri or "",
+        request.remote_ip or "",
+        request.request_time(),
+    )
+
+
+def log_answer(status: int, method: str, uri: str, remote_ip: str, seconds: float) -> None:
+    """Writes the line of one request.
+
+    Args:
+        status: The answer's.
+        method: The request's.
+        uri: Its path and query.
+        remote_ip: Who asked.
+        seconds: From the request to the answer.
+    """
     level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
     if log.isEnabledFor(level):
-        request = handler.request
-        milliseconds = 1000.0 * request.request_time()
-        log.log(
-            level,
-            "%d %s %s (%s) %.2fms",
-            status,
-            request.method,
-            masked(request.uri or ""),
-            request.remote_ip,
-            milliseconds,
-        )
+        log.log(level, "%d %s %s (%s) %.2fms", status, method, masked(uri), remote_ip, 1000.0 * seconds)

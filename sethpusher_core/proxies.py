@@ -77,6 +77,25 @@ class TrustedProxies:
                 return caller
         return caller
 
+    def read(self, headers: HTTPHeaders, context: Any) -> None:
+        """Puts the real caller into the context of a request, if its peer is a trusted proxy.
+
+        Args:
+            headers: Of the request.
+            context: Of its connection: ``remote_ip``, ``protocol``, ``address_family``.
+        """
+        if not self:
+            return
+        unix = getattr(context, "address_family", None) not in _INTERNET
+        if not self.trusts(context.remote_ip, unix=unix):
+            return
+        caller = self.caller(headers.get("X-Forwarded-For", ""))
+        if caller is not None:
+            context.remote_ip = caller
+        scheme = headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
+        if scheme in ("http", "https"):
+            context.protocol = scheme
+
 
 class ProxiedServer(HTTPServer):
     """An HTTPServer that knows its trusted proxies."""
@@ -115,15 +134,7 @@ class _Forwarded(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         """See Tornado."""
-        context = self._context
-        unix = getattr(context, "address_family", None) not in _INTERNET
-        if self._trusted.trusts(context.remote_ip, unix=unix):
-            caller = self._trusted.caller(headers.get("X-Forwarded-For", ""))
-            if caller is not None:
-                context.remote_ip = caller
-            scheme = headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
-            if scheme in ("http", "https"):
-                context.protocol = scheme
+        self._trusted.read(headers, self._context)
         return self._delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:

@@ -18,7 +18,7 @@ from .accesslog import log_request
 from .addresses import CHANNEL, Address
 from .api.base import NotFoundHandler
 from .api.hygiene import NoServerHeader
-from .api.routes import api_routes, plugin_routes
+from .api.routes import api_routes, plugin_routes, post_endpoints
 from .backends.base import Backend, Position
 from .backends.capabilities import HISTORY
 from .backends.choice import choose_backend, closed, made, started
@@ -29,6 +29,7 @@ from .connection import ClientSession, Connection
 from .deadlines import Deadlines
 from .errors import HookError, RequestError, SettingsError
 from .farewell import FETCH_TIME, come_back, see_off
+from .front.server import Lane
 from .history import History
 from .hub import Hub, Local
 from .identity import Credentials, Identity
@@ -183,6 +184,11 @@ class PushServer:
         for failure in failures:
             log.error("%s", failure, exc_info=failure.__cause__)
         return [*api_routes(self), *self.router.urls, *rules]
+
+    def lanes(self) -> list[Lane]:
+        """What a :class:`FrontServer` may serve of :meth:`routes` itself. Who puts rules before those gives none."""
+        posts = [Lane("POST", endpoint.path, endpoint) for endpoint in post_endpoints(self)]
+        return [*posts, *self.router.lanes]
 
     def application(self) -> Application:
         """A Tornado Application that is this server and nothing else."""

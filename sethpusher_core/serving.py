@@ -18,22 +18,16 @@ from tornado.netutil import bind_sockets, bind_unix_socket
 
 from ._version import __version__
 from .errors import SettingsError
-from .proxies import ProxiedServer, TrustedProxies
+from .front.server import http_server
+from .proxies import TrustedProxies
 from .server import PushServer
 from .settings.core import CoreSettings
 
-__all__ = ["http_server", "run"]
+__all__ = ["run"]
 
 log = logging.getLogger("sethpusher.server")
 
 BACKLOG: Final = 4096
-BODY_TIMEOUT: Final = 30.0
-"""Seconds that a request has to bring its body."""
-IDLE_TIMEOUT: Final = 120.0
-"""Seconds that an HTTP connection may wait for its next request, or take to send the headers of one."""
-
-MAX_HEADERS: Final = 65536
-"""Bytes that the headers of a request may have together."""
 
 
 def run(server: PushServer) -> None:
@@ -90,24 +84,6 @@ async def _start(server: PushServer, stop: asyncio.Event) -> bool:
 def _close(sockets: Iterable[socket.socket]) -> None:
     for listener in sockets:
         listener.close()
-
-
-def http_server(
-    server: PushServer,
-    trusted: TrustedProxies,
-    *,
-    body_timeout: float = BODY_TIMEOUT,
-    idle_timeout: float = IDLE_TIMEOUT,
-) -> ProxiedServer:
-    """What listens: with every bound that a slow or greedy caller meets."""
-    return ProxiedServer(
-        server.application(),
-        trusted=trusted,
-        body_timeout=body_timeout,
-        idle_connection_timeout=idle_timeout,
-        max_body_size=server.settings.max_body_size,
-        max_header_size=MAX_HEADERS,
-    )
 
 
 def _trusted_proxies(names: tuple[str, ...]) -> TrustedProxies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from tornado.web import HTTPError, RequestHandler
@@ -17,16 +17,24 @@ if TYPE_CHECKING:
     from ..addresses import Address
     from ..server import PushServer
 
-__all__ = ["ApiHandler", "PublicHandler"]
+__all__ = ["JSON", "ApiHandler", "PublicHandler", "refusal_fields"]
 
 log = logging.getLogger("sethpusher.api")
+
+JSON = "application/json; charset=UTF-8"
+"""The Content-Type of answers."""
 
 _CODE_OF_STATUS = {404: errors.NOT_FOUND, 405: errors.BAD_METHOD, 413: errors.TOO_LARGE}
 
 
 class PublicHandler(RequestHandler):
-    """A handler that anybody may call. Answers and errors are JSON objects with a ``status``."""
+    """A handler that anybody may call. Answers and errors are JSON objects with a ``status``.
 
+    Attributes:
+        elsewhere: Methods that a rule before the handler's answers at the same paths.
+    """
+
+    elsewhere: ClassVar[tuple[str, ...]] = ()
     server: PushServer
     identity: Identity = ANONYMOUS
 
@@ -37,7 +45,7 @@ class PublicHandler(RequestHandler):
     def set_default_headers(self) -> None:
         """No version of the server, and what :data:`SECURITY_HEADERS` says."""
         self.clear_header("Server")
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.set_header("Content-Type", JSON)
         for name, value in SECURITY_HEADERS.items():
             self.set_header(name, value)
 
@@ -80,7 +88,7 @@ class PublicHandler(RequestHandler):
         code = error.code
         if code.status == 401:  # RFC 9110, section 15.5.2
             self.set_header("WWW-Authenticate", self.server.challenge)
-        self.answer({"message": error.text, "status": code.status, "code": code.code}, code.status)
+        self.answer(refusal_fields(error), code.status)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tornado's own errors (no such method, a bad path, an exception) in the same shape."""
@@ -99,12 +107,18 @@ class PublicHandler(RequestHandler):
     def _methods(self) -> list[str]:
         own = type(self)
         names = ((method, method.lower()) for method in self.SUPPORTED_METHODS)
-        return [method for method, name in names if getattr(own, name) is not getattr(RequestHandler, name)]
+        mine = [method for method, name in names if getattr(own, name) is not getattr(RequestHandler, name)]
+        return [*mine, *(method for method in self.elsewhere if method not in mine)]
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """A refusal is an answer, not a failure; only failures are logged with their traceback."""
         if not isinstance(value, (RequestError, HTTPError)):
             log.error("%s %s failed", self.request.method, self.request.path, exc_info=value)
+
+
+def refusal_fields(error: RequestError) -> dict[str, Any]:
+    """What the answer to a refused call says."""
+    return {"message": error.text, "status": error.code.status, "code": error.code.code}
 
 
 class ApiHandler(PublicHandler):

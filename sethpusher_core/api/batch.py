@@ -11,10 +11,11 @@ from ..addresses import Address
 from ..errors import RequestError
 from ..publication import Publication
 from ..publisher import Published
-from .base import ApiHandler
+from .base import ApiHandler, refusal_fields
+from .exchange import ApiExchange
 from .publishing import NOT_JSON, check_key, published_fields
 
-__all__ = ["BatchHandler"]
+__all__ = ["BatchHandler", "PublishBatch"]
 
 MAX_BATCH = 10_000
 """Publications in one call at the most."""
@@ -36,11 +37,17 @@ _decode_item = msgspec.json.Decoder(_Item).decode
 
 
 class BatchHandler(ApiHandler):
+    """Answers what is no POST."""
+
+    elsewhere = ("POST",)
+
+
+class PublishBatch(ApiExchange):
     """Publications to channels and users, mixed."""
 
-    async def post(self) -> None:
+    async def perform(self) -> dict[str, Any]:
         """Publishes in order; a bad item spoils only itself."""
-        items = _items(self.request.body)
+        items = _items(self.body)
         results: list[dict[str, Any] | None] = [None] * len(items)
         publications: list[Publication] = []
         places: list[int] = []
@@ -49,11 +56,11 @@ class BatchHandler(ApiHandler):
                 publications.append(await self._publication(bytes(item)))
                 places.append(place)
             except RequestError as error:
-                results[place] = _refusal(error)
+                results[place] = refusal_fields(error)
         if publications:
             for place, result in zip(places, await self.server.publish_many(publications), strict=True):
                 results[place] = _result(result)
-        self.answer({"status": 200, "results": results})
+        return {"status": 200, "results": results}
 
     async def _publication(self, text: bytes) -> Publication:
         """One item, checked and authorized.
@@ -69,7 +76,7 @@ class BatchHandler(ApiHandler):
             raise RequestError(errors.BAD_MESSAGE, "An item must be an object with a message.") from None
         address = self._address(item)
         check_key(item.idempotency_key)
-        await self.authorize("publish", address)
+        await self.server.access.authorize(self.identity, "publish", address)
         return self.server.publication(address, data, sender, item.idempotency_key)
 
     def _address(self, item: _Item) -> Address:
@@ -104,8 +111,4 @@ def _is_json(body: bytes) -> bool:
 
 
 def _result(result: Published | RequestError) -> dict[str, Any]:
-    return _refusal(result) if isinstance(result, RequestError) else {"status": 200, **published_fields(result)}
-
-
-def _refusal(error: RequestError) -> dict[str, Any]:
-    return {"status": error.code.status, "message": error.text, "code": error.code.code}
+    return refusal_fields(result) if isinstance(result, RequestError) else {"status": 200, **published_fields(result)}

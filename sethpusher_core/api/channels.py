@@ -1,4 +1,4 @@
-"""``/api/channels/``, ``/api/history/`` and ``/api/presence/``: publishing in channels, and looking into them."""
+"""``/api/channels/``, ``/api/history/`` and ``/api/presence/``: looking into channels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ..backends.base import Position
 from ..errors import RequestError
 from ..protocol import check_name
 from .base import ApiHandler
-from .publishing import PublishHandler
 
 __all__ = ["ChannelHandler", "ChannelsHandler", "HistoryHandler", "PresenceHandler"]
 
@@ -34,13 +33,10 @@ class ChannelsHandler(ApiHandler):
         self.answer({"status": 200, "channels": channels, "next": following})
 
 
-class ChannelHandler(PublishHandler):
-    """One channel."""
+class ChannelHandler(ApiHandler):
+    """One channel, apart from publishing in it."""
 
-    async def post(self, channel: str) -> None:
-        """Publishes the body."""
-        check_name("channel", channel, self.server.settings.max_channel_length)
-        await self.publish(Address.channel(channel))
+    elsewhere = ("POST",)
 
     async def get(self, channel: str) -> None:
         """How many subscribers it has over all nodes, and where its history stands."""

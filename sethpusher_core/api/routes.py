@@ -7,22 +7,34 @@ from typing import TYPE_CHECKING, Any
 from tornado.web import Application
 
 from ..errors import HookError
-from .batch import BatchHandler
+from .batch import BatchHandler, PublishBatch
 from .channels import ChannelHandler, ChannelsHandler, HistoryHandler, PresenceHandler
 from .debug import ChannelDebugHandler, DebugHandler
+from .exchange import PostEndpoint
 from .health import HealthHandler, ReadyHandler
+from .publishing import PublishToChannel, PublishToUser
 from .users import UserHandler
 
 if TYPE_CHECKING:
     from ..server import PushServer
 
-__all__ = ["api_routes", "plugin_routes"]
+__all__ = ["api_routes", "plugin_routes", "post_endpoints"]
+
+
+def post_endpoints(server: PushServer) -> list[PostEndpoint]:
+    """Where publications come in. Names in paths may hold slashes, and the last slash may be missing."""
+    return [
+        PostEndpoint(server, r"/api/batch/?", PublishBatch),
+        PostEndpoint(server, r"/api/channels/(?!/$)(?P<name>.+?)/?", PublishToChannel),
+        PostEndpoint(server, r"/api/users/(?!/$)(?P<name>.+?)/?", PublishToUser),
+    ]
 
 
 def api_routes(server: PushServer) -> list[Any]:
     """Rules for a Tornado Application. Names in paths may hold slashes, and the last slash may be missing."""
     options = {"server": server}
-    routes: list[Any] = [
+    routes: list[Any] = [(endpoint.path.pattern, endpoint) for endpoint in post_endpoints(server)]
+    routes += [
         (r"/api/batch/?", BatchHandler, options),
         (r"/api/channels/?", ChannelsHandler, options),
         (r"/api/channels/(?!/$)(?P<channel>.+?)/?", ChannelHandler, options),

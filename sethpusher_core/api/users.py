@@ -1,20 +1,18 @@
-"""``/api/users/<subscriber_id>/``: messages to a user, whether the user is there, and an end to that."""
+"""``/api/users/<subscriber_id>/``: whether a user is there, and an end to that."""
 
 from __future__ import annotations
 
 from ..addresses import Address
 from ..protocol import check_name
-from .publishing import PublishHandler
+from .base import ApiHandler
 
 __all__ = ["UserHandler"]
 
 
-class UserHandler(PublishHandler):
-    """One user, with all connections on all nodes."""
+class UserHandler(ApiHandler):
+    """One user, with all connections on all nodes; sending to it is elsewhere."""
 
-    async def post(self, subscriber_id: str) -> None:
-        """Sends the body to all connections of the user."""
-        await self.publish(self._address(subscriber_id))
+    elsewhere = ("POST",)
 
     async def get(self, subscriber_id: str) -> None:
         """Whether the user is online, and over how many connections."""

@@ -15,6 +15,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from ..addresses import Address
+from ..front.server import http_server
+from ..proxies import TrustedProxies
 from ..publisher import Published
 from ..server import PushServer
 from ..settings.core import CoreSettings
@@ -123,7 +125,8 @@ class RunningServer:
 
     async def _listen(self) -> None:
         await self.push.start()
-        self._listener = HTTPServer(self._application or self.push.application())
+        own = http_server(self.push, TrustedProxies(()))
+        self._listener = own if self._application is None else HTTPServer(self._application)
         [socket] = bind_sockets(self.port, "127.0.0.1")
         self._listener.add_socket(socket)
         self.port = socket.getsockname()[1]

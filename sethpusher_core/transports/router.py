@@ -16,13 +16,14 @@ from tornado.httputil import HTTPHeaders
 
 from ..errors import CloseCode
 from ..frames import Frame
+from ..front.server import Lane
 from .http_sessions import HttpSessions
 from .origins import ANY, OriginPolicy
 from .outlet import Budget
 from .room import Room
 from .session import Session
 from .sockjs import SockJSConnection, SockJSRouter
-from .urls import endpoint_rules, transports_without
+from .urls import endpoint_rules, transports_without, websocket_lanes
 from .websocket import WebSocketSession
 from .wheel import Wheel
 
@@ -199,6 +200,11 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
     def urls(self) -> list[Any]:
         """Rules for a Tornado Application."""
         return endpoint_rules(self, self._prefix, self.transports)
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The handshakes, for a :class:`~sethpusher_core.front.server.FrontServer`."""
+        return websocket_lanes(self, self._prefix, self.transports)
 
     def apply_routes(self, routes: list[Any]) -> list[Any]:
         """Adds the rules to a list, and gives it back."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tornado.routing import PathMatches
 
 from ..frames import Form
+from ..front.server import Lane
 from .exchange import Endpoint, Exchange
 from .handshake import WebSocketEndpoint
 from .pages import Greeting, IframePage, Info
@@ -19,7 +20,7 @@ from .streaming import EventSourceStream, HtmlFileStream, XhrStream
 if TYPE_CHECKING:
     from .router import PushRouter
 
-__all__ = ["TRANSPORTS", "endpoint_rules", "transports_without"]
+__all__ = ["TRANSPORTS", "endpoint_rules", "transports_without", "websocket_lanes"]
 
 TRANSPORTS: Final = ("websocket", "rawwebsocket", "xhr_streaming", "eventsource", "htmlfile", "xhr", "jsonp")
 """The transports by their SockJS names; ``rawwebsocket`` is the bare endpoint."""
@@ -54,14 +55,9 @@ def endpoint_rules(router: PushRouter, prefix: str, transports: Iterable[str]) -
     The part before the session's id is for load balancers and ignored; neither part may be empty or hold a dot
     (``SessionURLs``). What no rule matches is left to the application, which answers 404.
     """
-    base = re.escape(prefix)
-    session = base + r"/[^/.]+/(?P<session_id>[^/.]{1,128})"
+    base, session = _bases(prefix)
     offered = set(transports)
-    rules: list[Any] = []
-    if "websocket" in offered:
-        rules.append((PathMatches(f"{session}/websocket$"), WebSocketEndpoint(router, Form.FRAMED)))
-    if "rawwebsocket" in offered:
-        rules.append((PathMatches(f"{base}/websocket$"), WebSocketEndpoint(router, Form.BARE)))
+    rules: list[Any] = [(PathMatches(lane.path), lane.endpoint) for lane in websocket_lanes(router, prefix, offered)]
     exchanges = {f"{session}/{name}$": exchange for name, exchange in _RECEIVERS.items() if name in offered}
     if offered & {"xhr", "xhr_streaming", "eventsource", "htmlfile"}:
         exchanges[f"{session}/xhr_send$"] = XhrSend
@@ -71,3 +67,17 @@ def endpoint_rules(router: PushRouter, prefix: str, transports: Iterable[str]) -
     exchanges[rf"{base}/iframe[0-9-.a-z_]*\.html$"] = IframePage
     exchanges[f"{base}/?$"] = Greeting
     return [*rules, *((PathMatches(path), Endpoint(router, exchange)) for path, exchange in exchanges.items())]
+
+
+def websocket_lanes(router: PushRouter, prefix: str, transports: Iterable[str]) -> list[Lane]:
+    """Where websockets begin."""
+    base, session = _bases(prefix)
+    lanes = {"websocket": (f"{session}/websocket$", Form.FRAMED), "rawwebsocket": (f"{base}/websocket$", Form.BARE)}
+    offered = [lanes[name] for name in lanes if name in transports]
+    return [Lane("GET", re.compile(path), WebSocketEndpoint(router, form)) for path, form in offered]
+
+
+def _bases(prefix: str) -> tuple[str, str]:
+    """What the paths of an endpoint begin with, and those of a session."""
+    base = re.escape(prefix)
+    return base, base + r"/[^/.]+/(?P<session_id>[^/.]{1,128})"

@@ -13,10 +13,10 @@ from support.timing import UNIT
 from tornado.netutil import bind_sockets
 from tornado.web import RequestHandler
 
+from sethpusher_core.front.server import http_server
 from sethpusher_core.hookspecs import hookimpl
 from sethpusher_core.proxies import TrustedProxies
 from sethpusher_core.server import PushServer
-from sethpusher_core.serving import http_server
 from sethpusher_core.settings.core import CoreSettings
 
 IMPATIENCE = 0.3

@@ -22,6 +22,7 @@ from support.server import RunningServer
 from tornado.web import RequestHandler
 from websockets.exceptions import InvalidState
 
+from sethpusher_core.api.exchange import PostEndpoint
 from sethpusher_core.builtins import with_builtins
 from sethpusher_core.plugins.registry import PluginRegistry
 from sethpusher_core.settings import Secret
@@ -180,10 +181,14 @@ def test_every_endpoint_has_a_row(servers: Mapping[str, RunningServer]) -> None:
     tried = set()
     for method, path in (*ENDPOINTS, *(("GET", path) for path in (*SOCKETS, *OTHER_TRANSPORTS))):
         bare = path.partition("?")[0]
-        pattern, target = next(rule for rule in rules if rule[0].match(bare))
+        pattern, target = next(rule for rule in rules if rule[0].match(bare) and _serves(rule[1], method))
         tried.add((pattern.pattern, method if _is_handler(target) else ""))
     offered = {(pattern.pattern, method) for pattern, target in rules for method in _methods(target)}
     assert offered <= tried, f"give it a row: {offered - tried}"
+
+
+def _serves(target: Any, method: str) -> bool:
+    return method == "POST" or not isinstance(target, PostEndpoint)
 
 
 def _is_handler(target: Any) -> bool:

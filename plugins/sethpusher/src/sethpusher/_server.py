@@ -15,6 +15,7 @@ from sethpusher_core import errors, jsontext
 from sethpusher_core.addresses import CHANNEL, Address
 from sethpusher_core.answers import Handled
 from sethpusher_core.errors import BackendError, RequestError, SettingsError
+from sethpusher_core.front.server import Lane
 from sethpusher_core.notices import Notices
 from sethpusher_core.plugins.chain import FirstAnswer
 from sethpusher_core.publisher import Published
@@ -97,6 +98,10 @@ class ClassServer(PushServer):
     def routes(self) -> list[Any]:
         """See :meth:`PushServer.routes`; the class application's handlers come before the core's."""
         return [*get_api_handlers(self.owner), *super().routes()]
+
+    def lanes(self) -> list[Lane]:
+        """See :meth:`PushServer.lanes`: the application's rules are asked about everything."""
+        return []
 
     def application(self) -> Application:
         """The class application: it is what is served."""

@@ -9,8 +9,9 @@ from sethpusher_core import errors, jsontext
 from sethpusher_core.addresses import CHANNEL, SERVER, Address
 from sethpusher_core.api import channels, users
 from sethpusher_core.api.base import ApiHandler
-from sethpusher_core.api.publishing import NOT_JSON, PublishHandler
+from sethpusher_core.api.publishing import NOT_JSON, publish_body
 from sethpusher_core.errors import RequestError
+from sethpusher_core.protocol import check_name
 
 from .._begun import Begun
 from .._ours import is_ours
@@ -102,13 +103,18 @@ class SethHandler(ApiHandler):
             self.error(fields.get("message", ""), status)
 
 
-class _PublishHandler(SethHandler, PublishHandler):
+class _PublishHandler(SethHandler):
     async def publish(self, address: Address) -> None:
-        """See :meth:`PublishHandler.publish`; an application that overrides how it sends is asked to."""
+        """Publishes the body and answers; an application that overrides how it sends is asked to.
+
+        Raises:
+            RequestError: The body is not JSON, or the publication was not taken.
+        """
         application, in_channel = self.application, address.kind == CHANNEL
         own = ("send_to_channel",) if in_channel else ("send_to_user", "get_user")
         if is_ours(application, *own) and is_direct(application.publisher):
-            await super().publish(address)
+            key = self.request.headers.get("Idempotency-Key")
+            self.answer(await publish_body(self.server, self.identity, address, self.request.body, key))
             return
         await self.authorize("publish", address)
         if "Idempotency-Key" in self.request.headers:
@@ -136,7 +142,11 @@ class ChannelHandler(_PublishHandler, channels.ChannelHandler):
 
     def post(self, *args: Any, **kwargs: Any) -> Any:
         """Publishes the body."""
-        return self.application.begin(super().post(kwargs["channel"]))
+        return self.application.begin(self._post(kwargs["channel"]))
+
+    async def _post(self, channel: str) -> None:
+        check_name("channel", channel, self.server.settings.max_channel_length)
+        await self.publish(Address.channel(channel))
 
 
 class UserHandler(_PublishHandler, users.UserHandler):
@@ -148,7 +158,11 @@ class UserHandler(_PublishHandler, users.UserHandler):
 
     def post(self, *args: Any, **kwargs: Any) -> Any:
         """Sends the body."""
-        return self.application.begin(super().post(kwargs["user"]))
+        return self.application.begin(self._post(kwargs["user"]))
+
+    async def _post(self, user: str) -> None:
+        check_name("subscriber_id", user, self.server.settings.max_id_length)
+        await self.publish(Address.user(user))
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         """Ends the user's connections."""

@@ -1,0 +1,207 @@
+"""A POST to the API and its answer, without Tornado's RequestHandler, which costs more than publishing does.
+
+Like the transports' exchanges these are HTTPMessageDelegates: they serve under any Tornado application
+(:class:`PostEndpoint` is a target for its rules) and at the front door of :mod:`..front`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
+from http.client import responses
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+    format_timestamp,
+    parse_body_arguments,
+)
+from tornado.routing import Router
+
+from .. import errors
+from ..accesslog import log_answer
+from ..errors import RequestError
+from ..identity import Credentials, Identity
+from .base import JSON, refusal_fields
+from .hygiene import SECURITY_HEADERS
+
+if TYPE_CHECKING:
+    from ..server import PushServer
+
+__all__ = ["ApiExchange", "PostEndpoint"]
+
+log = logging.getLogger("sethpusher.api")
+
+_json: Final = msgspec.json.encode
+
+
+class PostEndpoint(Router):
+    """A target for a Tornado routing rule: POSTs are served by an exchange, the rest is left to the next rule.
+
+    Attributes:
+        path: What the path must match; its group ``name``, if it has one, is what the request is for.
+    """
+
+    def __init__(self, server: PushServer, path: str, exchange: type[ApiExchange]) -> None:
+        """Makes a target.
+
+        Args:
+            server: Whose requests these are.
+            path: A regular expression.
+            exchange: Made for each of them.
+        """
+        self.path: Final = re.compile(path)
+        self._server = server
+        self._exchange = exchange
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """See Tornado; for requests of which it is known that they are for this endpoint."""
+        return self._exchange(self._server, request_conn, self.path)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:
+        """See Tornado."""
+        if request.method != "POST" or request.connection is None:
+            return None
+        return self.start_request(request.server_connection, request.connection)
+
+
+class ApiExchange(HTTPMessageDelegate, ABC):
+    """One request and its answer.
+
+    Attributes:
+        server: Whose request it is.
+        credentials: What the caller presents.
+        identity: Who the caller is.
+        body: What was sent.
+    """
+
+    credentials: Credentials
+    identity: Identity
+
+    def __init__(self, server: PushServer, connection: HTTPConnection, path: re.Pattern[str]) -> None:
+        self.server = server
+        self.body = b""
+        self._path = path
+        self._connection: Any = connection
+        self._began = monotonic()
+        self._gone = False
+        self._task: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def perform(self) -> dict[str, Any]:
+        """Does what is asked, and gives the members of the answer.
+
+        Raises:
+            RequestError: It is refused.
+        """
+
+    def name(self) -> str:
+        """What the path names.
+
+        Raises:
+            RequestError: It is not UTF-8.
+        """
+        found = self._path.fullmatch(self.credentials.uri.partition("?")[0])
+        text = found["name"] if found is not None else ""
+        if "%" not in text:
+            return text
+        try:
+            return unquote_to_bytes(text).decode()
+        except UnicodeDecodeError:
+            raise RequestError(errors.BAD_FIELD, "The name in the path must be UTF-8.") from None
+
+    # -------------------------------------------------------------------------------------------- called by Tornado
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """See Tornado."""
+        assert isinstance(start_line, RequestStartLine)
+        self.credentials = Credentials(
+            purpose="http",
+            transport="http",
+            remote_ip=getattr(getattr(self._connection, "context", None), "remote_ip", None) or "",
+            method=start_line.method,
+            uri=start_line.path,
+            headers=headers,
+            make_request=self._request,
+        )
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """See Tornado."""
+        self.body = self.body + chunk if self.body else chunk
+        return None
+
+    def finish(self) -> None:
+        """See Tornado: the request is complete."""
+        self._task = asyncio.get_running_loop().create_task(self._serve())
+
+    def on_connection_close(self) -> None:
+        """See Tornado: what is being done is done to its end, but nobody hears of it."""
+        self._gone = True
+
+    # --------------------------------------------------------------------------------------------------- the answer
+
+    async def _serve(self) -> None:
+        status, challenge = 200, False
+        try:
+            self.identity = await self.server.access.authenticate(self.credentials)
+            fields = await self.perform()
+        except RequestError as error:
+            status = error.code.status
+            fields = refusal_fields(error)
+            challenge = status == 401
+        except Exception:
+            log.exception("%s %s failed", self.credentials.method, self.credentials.uri.partition("?")[0])
+            status = 500
+            fields = refusal_fields(RequestError(errors.INTERNAL))
+        self._answer(status, fields, challenge)
+
+    def _answer(self, status: int, fields: Mapping[str, Any], challenge: bool) -> None:
+        body = _json(fields) + b"\n"
+        headers = HTTPHeaders(_headers(int(time())))
+        headers["Content-Length"] = str(len(body))
+        if challenge:  # RFC 9110, section 15.5.2
+            headers["WWW-Authenticate"] = self.server.challenge
+        if not self._gone:
+            self._connection.write_headers(
+                ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown")), headers, body
+            )
+            self._connection.finish()
+        caller = self.credentials
+        log_answer(status, caller.method, caller.uri, caller.remote_ip, monotonic() - self._began)
+
+    def _request(self) -> HTTPServerRequest:
+        caller = self.credentials
+        start_line = RequestStartLine(caller.method, caller.uri, "HTTP/1.1")
+        request = HTTPServerRequest(
+            connection=self._connection, start_line=start_line, headers=caller.headers, body=self.body
+        )
+        request.remote_ip = caller.remote_ip
+        with contextlib.suppress(HTTPInputError):  # a form that cannot be read has no fields
+            parse_body_arguments(
+                caller.headers.get("Content-Type", ""), self.body, request.body_arguments, request.files, caller.headers
+            )
+        for name, values in request.body_arguments.items():
+            request.arguments.setdefault(name, []).extend(values)
+        return request
+
+
+@lru_cache(maxsize=2)
+def _headers(second: int) -> dict[str, str]:
+    return {"Content-Type": JSON, "Date": format_timestamp(second), **SECURITY_HEADERS}
