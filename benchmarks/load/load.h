@@ -191,8 +191,8 @@ void histogram_add(struct histogram *h, uint64_t value);
 int64_t histogram_percentile(const struct histogram *h, double percent); /* -1: empty */
 
 struct truth {
-    long wanted, published, delivered, doubled, disordered, strayed, closed; /* `published`: deliveries owed so far */
-    uint64_t last;                                                           /* when the last delivery came */
+    long wanted, published; /* deliveries: in all, and of what has been published so far */
+    long delivered, doubled, disordered, strayed, closed;
     struct histogram latency;
 };
 extern struct truth truth;
@@ -224,7 +224,8 @@ double own_cpu_us(void);
 long memory_kib(void);    /* likewise, proportional; below 0: it can not be read */
 
 struct figures {
-    double connect_s, connect_cpu_us, seconds, server_cpu_us, own_cpu_us;
+    uint64_t began, ended; /* the work: from its first byte to its last delivery, answer or cycle */
+    double connect_s, connect_cpu_us, server_cpu_us, own_cpu_us;
     long memory_start_kib, memory_connected_kib, memory_end_kib;
 };
 void report(const struct figures *figures);

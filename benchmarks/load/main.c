@@ -76,11 +76,11 @@ int main(int argc, char **argv) {
     truth_open(conns);
     wire_open();
     double before = cpu_us(), own_before = own_cpu_us();
-    uint64_t began = now();
+    figures.began = now();
     dial_all(&(struct waiting){.conns = conns, .count = options.conns});
     if (options.replay) work();
     wire_read_for(options.settle_ms, true);
-    figures.connect_s = (double)(last_heard - began) / 1e9;
+    figures.connect_s = (double)(last_heard - figures.began) / 1e9;
     figures.connect_cpu_us = since(before);
     figures.memory_connected_kib = memory_kib();
     if (options.publishes) publish_open();
@@ -88,11 +88,11 @@ int main(int argc, char **argv) {
     if (options.publishes || options.churns) {
         wire_read_for(options.settle_ms, true);
         before = cpu_us(), own_before = own_cpu_us();
-        began = now();
+        figures.began = now();
         if (options.churns) churn_begin();
         work();
     }
-    figures.seconds = (double)((truth.last > progress ? truth.last : progress) - began) / 1e9;
+    figures.ended = progress;
     wire_read_for(LINGER_MS, false);
     figures.server_cpu_us = since(before);
     figures.own_cpu_us = own_cpu_us() - own_before;

@@ -150,12 +150,10 @@ static void check(bool connects) {
     if (!options.subscriber.port) usage("is needed", "--port");
     if (options.publishes + options.churns + (options.replay > 0) + connects != 1)
         usage("one of these, please", "--publish, --churn, --replay, --connect-only");
-    enum mode mode = options.subscriber.mode, publisher = options.publisher.mode;
+    enum mode mode = options.subscriber.mode;
     if (options.churns && mode != WEBSOCKET && mode != RAW) usage("needs --mode websocket or raw", "--churn");
     if (options.churns && !options.subscriber.openings.count)
         usage("needs an --opening that subscribes, for those who stay", "--churn");
-    if (options.publishes && publisher != REQUESTS && !options.conns)
-        usage("nobody would see when it is done", "--conns 0");
     if (options.messages % options.batch) usage("not a multiple of --batch", "--messages");
     if ((mode == STREAM || mode == POLL) && options.subscriber.openings.count && !options.subscriber.opening_path.count)
         usage("needs --opening-path", "--opening");

@@ -95,12 +95,19 @@ static void publish(struct conn *c) {
     wire_send(c, request.data, request.size);
 }
 
+/* One whose socket has taken all so far, and that may have one more under way. */
 static struct conn *next_free(void) {
     for (long i = 0; i < options.publishers; i++) {
         struct conn *c = &publishers[turn++ % options.publishers];
-        if (c->stage == READY && ((struct asked *)c->own)->count < each) return c;
+        if (c->stage == READY && !c->out.size && ((struct asked *)c->own)->count < each) return c;
     }
     return NULL;
+}
+
+static bool unsent(void) {
+    for (long i = 0; i < options.publishers; i++)
+        if (publishers[i].out.size) return true;
+    return false;
 }
 
 bool publish_more(void) {
@@ -109,7 +116,7 @@ bool publish_more(void) {
         if (!c) break;
         publish(c);
     }
-    return sent < options.messages || undelivered || unanswered;
+    return sent < options.messages || undelivered || unanswered || unsent();
 }
 
 void publish_delivered(uint64_t sequence) {

@@ -59,9 +59,12 @@ void report(const struct figures *f) {
     printf("{");
     settings();
     counts();
-    number("seconds", f->seconds, f->seconds > 0);
-    quotient("deliveries_per_s", truth.delivered ? (double)truth.delivered : -1, f->seconds);
-    quotient("publications_per_s", sent ? (double)sent : -1, f->seconds);
+    double seconds = (double)(f->ended - f->began) / 1e9;
+    integer("began_ns", (int64_t)f->began); /* CLOCK_MONOTONIC, for those who measure beside it */
+    integer("ended_ns", (int64_t)f->ended);
+    number("seconds", seconds, f->ended > f->began);
+    quotient("deliveries_per_s", truth.delivered ? (double)truth.delivered : -1, seconds);
+    quotient("publications_per_s", sent ? (double)sent : -1, seconds);
     percentiles("", &truth.latency);
     percentiles("publish_", &answers);
     quotient("server_cpu_us_per_delivery", f->server_cpu_us, (double)truth.delivered);
@@ -73,7 +76,7 @@ void report(const struct figures *f) {
     number("kib_per_conn", (double)(f->memory_connected_kib - f->memory_start_kib) / (double)options.conns, remembered);
     number("memory_start_kib", (double)f->memory_start_kib, f->memory_start_kib >= 0);
     number("memory_end_kib", (double)f->memory_end_kib, f->memory_end_kib >= 0);
-    quotient("cycles_per_s", cycles_done ? (double)cycles_done : -1, f->seconds);
+    quotient("cycles_per_s", cycles_done ? (double)cycles_done : -1, seconds);
     quotient("server_cpu_us_per_cycle", f->server_cpu_us, (double)cycles_done);
     percentiles("cycle_", &cycles);
     printf("\"cycles_done\": %ld}\n", cycles_done);

@@ -47,7 +47,7 @@ static char escaped(const char **at, const char *source) {
 }
 
 void text_parse(struct text *text, const char *source) {
-    text->count = 0;
+    while (text->count) free(text->pieces[--text->count].bytes); /* what stood there by default */
     struct bytes literal = {0};
     for (const char *s = source;; s++) {
         bool placeholder = s[0] == '%' && s[1] && strchr("d6crnpl", s[1]);

@@ -80,7 +80,7 @@ static void mark(struct conn *c) {
     }
     *byte |= bit;
     truth.delivered++;
-    truth.last = progress = moment;
+    progress = moment;
     if ((int64_t)place > c->highest) c->highest = (int64_t)place;
     else if (options.publishers == 1) untrue(c, ++truth.disordered, "got late", sequence);
     if (!options.replay) {

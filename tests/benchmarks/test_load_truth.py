@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.generator import FINE, UNTRUE, generated
 from support.hub import Hub, frame
-from support.timing import SCALE, UNIT
 
-from benchmarks.programs import built, compiler
+from benchmarks.programs import compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
 
-FINE, REFUSED, UNTRUE, TIMED_OUT = 0, 1, 3, 4
 CLEAN = {"missing": 0, "doubled": 0, "disordered": 0, "strayed": 0, "closed": 0}
 
 
-@pytest.fixture(scope="module")
-def load() -> Path:
-    return built("load")
-
-
-def run(load: Path, port: int, *options: object) -> tuple[int, dict[str, Any], str]:
-    words = ["--port", port, "--settle", 10, "--timeout", 0.3 * SCALE, "--sleep", *options]
-    done = subprocess.run([load, *map(str, words)], capture_output=True, text=True, check=False, timeout=UNIT)
-    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
-
-
-def publish(load: Path, port: int, *options: object) -> tuple[int, dict[str, Any], str]:
-    return run(load, port, "--publish", "http", "--path", "/%c", "--publish-path", "/%c", *options)
+def publish(port: int, *options: object) -> tuple[int, dict[str, Any], str]:
+    return generated(port, "--publish", "http", "--path", "/%c", "--publish-path", "/%c", *options)
 
 
 def sequence_of(body: bytes) -> int:
@@ -43,9 +28,9 @@ def sequence_of(body: bytes) -> int:
     return int(found[1])
 
 
-def test_what_a_faultless_server_delivers_is_all_there(load: Path) -> None:
+def test_what_a_faultless_server_delivers_is_all_there() -> None:
     with Hub() as hub:
-        code, told, said = publish(load, hub.port, "--conns", 5, "--channels", 2, "--messages", 40)
+        code, told, said = publish(hub.port, "--conns", 5, "--channels", 2, "--messages", 40)
     assert (code, said) == (FINE, "")
     assert told["delivered"] == told["wanted"] == 20 * 3 + 20 * 2
     assert told | CLEAN == told
@@ -67,24 +52,24 @@ def tampered(at: int, with_one: Callable[[bytes], bytes]) -> Callable[[int, byte
 
 
 @pytest.mark.parametrize("at", [0, 7, 8, 15, MESSAGES - 1])
-def test_one_that_is_missing(load: Path, at: int) -> None:
+def test_one_that_is_missing(at: int) -> None:
     with Hub(tampered(at, lambda whole: b"")) as hub:
-        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES, "--window", MESSAGES)
+        code, told, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES, "--window", MESSAGES)
     assert code == UNTRUE
     assert told | CLEAN | {"missing": 1, "delivered": 3 * MESSAGES - 1, "wanted": 3 * MESSAGES} == told
     assert said == f"load: subscriber 1: misses publication {at}\n"
 
 
 @pytest.mark.parametrize("at", [0, 7, 8, 15, MESSAGES - 1])
-def test_one_that_comes_twice(load: Path, at: int) -> None:
+def test_one_that_comes_twice(at: int) -> None:
     with Hub(tampered(at, lambda whole: whole * 2)) as hub:
-        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES)
+        code, told, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES)
     assert code == UNTRUE
     assert told | CLEAN | {"doubled": 1, "delivered": 3 * MESSAGES} == told
     assert said == f"load: subscriber 1: got twice publication {at}\n"
 
 
-def test_two_that_are_swapped(load: Path) -> None:
+def test_two_that_are_swapped() -> None:
     held: list[bytes] = []
 
     def deliver(subscriber: int, body: bytes) -> bytes:
@@ -95,21 +80,21 @@ def test_two_that_are_swapped(load: Path) -> None:
         return frame(body) + late
 
     with Hub(deliver) as hub:
-        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES, "--window", 2)
+        code, told, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES, "--window", 2)
     assert code == UNTRUE
     assert told | CLEAN | {"disordered": 1, "delivered": 3 * MESSAGES} == told
     assert said == "load: subscriber 1: got late publication 4\n"
 
 
-def test_order_is_not_asked_of_several_publishers(load: Path) -> None:
+def test_order_is_not_asked_of_several_publishers() -> None:
     with Hub() as hub:
         options = ("--conns", 2, "--messages", 20, "--publishers", 4, "--window", 4)
-        code, told, _ = publish(load, hub.port, *options)
+        code, told, _ = publish(hub.port, *options)
     assert code == FINE
     assert told["disordered"] is None
 
 
-def test_one_for_another_channel(load: Path) -> None:
+def test_one_for_another_channel() -> None:
     strays = iter([b"@0000000000000000001:00000001@"])
 
     def deliver(subscriber: int, body: bytes) -> bytes:
@@ -117,38 +102,38 @@ def test_one_for_another_channel(load: Path) -> None:
 
     with Hub(deliver) as hub:
         options = ("--conns", 2, "--channels", 2, "--messages", 8, "--window", 8)
-        code, told, said = publish(load, hub.port, *options)
+        code, told, said = publish(hub.port, *options)
     assert code == UNTRUE
     assert told | CLEAN | {"strayed": 1, "delivered": 8} == told
     assert said == "load: subscriber 0: was not to get publication 1\n"
 
 
-def test_one_that_was_never_published(load: Path) -> None:
+def test_one_that_was_never_published() -> None:
     never = b"@0000000000000000001:00000999@"
     with Hub(lambda subscriber, body: frame(body) + frame(never)) as hub:
-        code, told, _ = publish(load, hub.port, "--conns", 1, "--messages", 3)
+        code, told, _ = publish(hub.port, "--conns", 1, "--messages", 3)
     assert code == UNTRUE
     assert told | CLEAN | {"strayed": 3, "delivered": 3} == told
 
 
-def test_a_connection_that_is_closed(load: Path) -> None:
+def test_a_connection_that_is_closed() -> None:
     with Hub(tampered(3, lambda whole: b"bye")) as hub:
-        code, told, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES)
+        code, told, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES)
     assert code == UNTRUE
     assert told["closed"] == 1
     assert "load: subscriber 1: closed by the server\n" in said
 
 
-def test_a_websocket_that_is_closed_says_why(load: Path) -> None:
+def test_a_websocket_that_is_closed_says_why() -> None:
     close = frame((1013).to_bytes(2, "big") + b"later", 0x88)
     with Hub(tampered(3, lambda whole: close)) as hub:
-        code, _, said = publish(load, hub.port, "--conns", 3, "--messages", MESSAGES)
+        code, _, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES)
     assert code == UNTRUE
     assert "load: subscriber 1: closed by the server with 1013 later\n" in said
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_happens_to_many_is_counted_one_by_one(load: Path, seed: int) -> None:
+def test_whatever_happens_to_many_is_counted_one_by_one(seed: int) -> None:
     choose = random.Random(seed)
     conns, channels, messages = 7, 3, 100
     plan: dict[tuple[int, int], int] = {}
@@ -160,7 +145,7 @@ def test_whatever_happens_to_many_is_counted_one_by_one(load: Path, seed: int) -
 
     with Hub(deliver) as hub:
         options = ("--conns", conns, "--channels", channels, "--messages", messages, "--window", messages)
-        code, told, _ = publish(load, hub.port, *options)
+        code, told, _ = publish(hub.port, *options)
     assert code == UNTRUE
     assert len(plan) == told["wanted"]
     assert told["missing"] == sum(times == 0 for times in plan.values())
@@ -173,7 +158,7 @@ def pieces(data: bytes, size: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 29, 30, 31])
-def test_a_mark_is_found_however_it_is_cut(load: Path, size: int) -> None:
+def test_a_mark_is_found_however_it_is_cut(size: int) -> None:
     def deliver(subscriber: int, body: bytes) -> bytes:
         first, *others = pieces(b"@@1" + body + b"@12", size)
         if not others:
@@ -182,17 +167,17 @@ def test_a_mark_is_found_however_it_is_cut(load: Path, size: int) -> None:
         return b"".join([frame(first, 0x01), *(frame(piece, 0x00) for piece in middle), frame(last, 0x80)])
 
     with Hub(deliver) as hub:
-        code, told, said = publish(load, hub.port, "--conns", 2, "--messages", 20, "--size", 400)
+        code, told, said = publish(hub.port, "--conns", 2, "--messages", 20, "--size", 400)
     assert (code, said) == (FINE, "")
     assert told["delivered"] == 40
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])
-def test_likewise_in_the_chunks_of_a_stream(load: Path, size: int) -> None:
+def test_likewise_in_the_chunks_of_a_stream(size: int) -> None:
     def deliver(subscriber: int, body: bytes) -> bytes:
         return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces(body, size))
 
     with Hub(deliver) as hub:
-        code, told, said = publish(load, hub.port, "--mode", "stream", "--conns", 2, "--messages", 20)
+        code, told, said = publish(hub.port, "--mode", "stream", "--conns", 2, "--messages", 20)
     assert (code, said) == (FINE, "")
     assert told["delivered"] == 40

@@ -91,8 +91,8 @@ class Hub:
                 self._count += 1
                 if "upgrade:" in head:
                     await self._hear(reader)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # it has gone, or the test has
         finally:
             writer.close()
 
