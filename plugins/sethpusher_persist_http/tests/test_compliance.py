@@ -42,10 +42,10 @@ def waiting(folder: Path) -> list[Kept]:
         return []
     connection = sqlite3.connect(database)
     try:
-        rows = connection.execute("SELECT body FROM letters ORDER BY seq").fetchall()
+        rows = connection.execute("SELECT bodies FROM bundles ORDER BY seq").fetchall()
     finally:
         connection.close()
-    return [kept(json.loads(body)) for (body,) in rows]
+    return [kept(publication) for (bodies,) in rows for publication in json.loads(b"[%b]" % bodies)]
 
 
 async def until_nothing_waits(folder: Path) -> None:

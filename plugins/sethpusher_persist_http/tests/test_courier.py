@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sethpusher_persist_http.bundles import Bundle
 from sethpusher_persist_http.courier import Courier
 from sethpusher_persist_http.groups import Bounds
-from sethpusher_persist_http.letters import Letter, NewLetter
+from sethpusher_persist_http.letters import NewLetter
 from sethpusher_persist_http.outbox import Outbox
 from sethpusher_persist_http.pace import Pace
 from sethpusher_persist_http.posting import Delivered, Failed, Outcome, Refused
@@ -30,11 +31,16 @@ class Api:
         self._answers = list(answers)
         self._bad = bad
         self._busy: set[str] = set()
-        self.taken: list[Letter] = []
+        self.taken: list[tuple[str, str, int]] = []  # id, target, number
         self.together = 0
 
-    async def __call__(self, url: str, letters: Sequence[Letter]) -> Outcome:
-        targets = {letter.target for letter in letters}
+    async def __call__(self, url: str, batch: Sequence[Bundle]) -> Outcome:
+        letters = [
+            (id, target, int(body))
+            for bundle in batch
+            for id, target, body in zip(bundle.ids, bundle.targets, bundle.bodies, strict=True)
+        ]
+        targets = {target for _, target, _ in letters}
         assert not targets & self._busy, "two posts of one channel at once"
         self._busy |= targets
         self.together = max(self.together, len(letters))
@@ -47,7 +53,7 @@ class Api:
             return Failed("HTTP 503", 5.0)
         if answer == "the line breaks":
             raise ConnectionResetError
-        if any(int(letter.body) in self._bad for letter in letters):
+        if any(number in self._bad for _, _, number in letters):
             return Refused("HTTP 400")
         self.taken += letters
         return Failed("Timeout") if "lost" in answer else Delivered()
@@ -105,7 +111,7 @@ def test_each_comes_and_in_order(
         logs.check()
     for channel in range(CHANNELS):
         mine = [number for at, number in published if at == channel and number not in bad]
-        arrived = [int(one.body) for one in api.taken if one.target == f'{{"channel":"{channel}"}}']
+        arrived = [number for _, target, number in api.taken if target == f'{{"channel":"{channel}"}}']
         assert list(dict.fromkeys(arrived)) == mine
-    assert all(one.id == f"id-{int(one.body)}" for one in api.taken)
+    assert all(id == f"id-{number}" for id, _, number in api.taken)
     assert api.together <= size

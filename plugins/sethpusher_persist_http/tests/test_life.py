@@ -80,7 +80,7 @@ def test_a_stop_gives_a_post_under_way_a_moment(posting: Posting, endpoint: Endp
     threading.Timer(0.1, gate.set).start()
     server.stop()
     connection = sqlite3.connect(tmp_path / "state" / "persist-http.sqlite")
-    assert connection.execute("SELECT count(*) FROM letters").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM bundles").fetchone() == (0,)
     connection.close()
 
 

@@ -9,16 +9,18 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sethpusher_persist_http.bundles import Bundle, Range
 from sethpusher_persist_http.errors import OutboxDamaged, OutboxError, OutboxFull, OutboxInUse
 from sethpusher_persist_http.files import OutboxFiles
 from sethpusher_persist_http.groups import Bounds, Counts, Group
-from sethpusher_persist_http.letters import Letter, NewLetter, SteadyClock
+from sethpusher_persist_http.letters import NewLetter, SteadyClock
 from sethpusher_persist_http.outbox import Outbox
 from support.timing import UNIT
 
@@ -41,41 +43,83 @@ def letters(count: int, size: int = 10) -> list[NewLetter]:
     return [letter(b"x" * size) for _ in range(count)]
 
 
-def put(outbox: Outbox, *batch: NewLetter) -> list[Letter]:
+class Kept(NamedTuple):
+    """One letter of a bundle."""
+
+    seq: int
+    id: str
+    lane: int
+    target: str
+    body: bytes
+
+
+def opened(bundles: Iterable[Bundle]) -> list[Kept]:
+    return [
+        Kept(bundle.seq + place, bundle.ids[place], bundle.lane, bundle.targets[place], bundle.bodies[place])
+        for bundle in bundles
+        for place in range(len(bundle))
+    ]
+
+
+def put(outbox: Outbox, *batch: NewLetter) -> list[Kept]:
     stored = outbox.commit(Group([batch]))
-    [result] = stored.batches
-    if isinstance(result, OutboxFull):
-        raise result
-    return [one for _, one in result]
+    [refusal] = stored.refusals
+    if refusal is not None:
+        raise refusal
+    return opened(stored.bundles)
+
+
+def numbers(*letters: Kept) -> list[Range]:
+    return [(one.seq, one.seq) for one in letters]
+
+
+def read(outbox: Outbox, lane: int = 1) -> list[Kept]:
+    return opened(outbox.read(lane, 0, 1 << 30, 1 << 30))
 
 
 def waiting(outbox: Outbox, lane: int = 1) -> list[str]:
-    return [one.id for one in outbox.read(lane, 0, 1000, 1 << 30)]
+    return [one.id for one in read(outbox, lane)]
 
 
 def test_letters_are_read_as_they_were_put_in() -> None:
     outbox = Outbox(None, Bounds())
     bodies = [b"{}", "ü\u2028".encode(), b'"\\u0000"', b"\x00\xff no JSON \x1e", b"", b"x" * 100_000]
     put(outbox, *(letter(body, lane=1 + number % 2) for number, body in enumerate(bodies)))
-    assert [one.body for one in outbox.read(1, 0, 100, 1 << 30)] == bodies[::2]
-    assert [one.body for one in outbox.read(2, 0, 100, 1 << 30)] == bodies[1::2]
-    assert all(one.target == TARGET for one in outbox.read(1, 0, 100, 1 << 30))
+    assert [one.body for one in read(outbox, 1)] == bodies[::2]
+    assert [one.body for one in read(outbox, 2)] == bodies[1::2]
+    assert all(one.target == TARGET for one in read(outbox, 1))
     assert outbox.read(3, 0, 100, 1 << 30) == []
     assert outbox.lanes().keys() == {1, 2}
 
 
 def test_reading_goes_by_number_count_and_size() -> None:
-    outbox = Outbox(None, Bounds())
+    outbox = Outbox(None, Bounds(bundle_rows=1))
     put(outbox, *letters(10, size=100))
-    numbers = [one.seq for one in outbox.read(1, 0, 4, 1 << 30)]
-    assert len(numbers) == 4
-    assert [one.seq for one in outbox.read(1, numbers[1], 2, 1 << 30)] == numbers[2:4]
+    first = [one.seq for one in outbox.read(1, 0, 4, 1 << 30)]
+    assert len(first) == 4
+    assert [one.seq for one in outbox.read(1, first[1], 2, 1 << 30)] == first[2:4]
     assert len(outbox.read(1, 0, 10, 250)) == 3, "up to the one that crosses the size"
     assert len(outbox.read(1, 0, 10, 1)) == 1, "one in any case"
 
 
-def test_more_than_one_statement_takes() -> None:
-    outbox = Outbox(None, Bounds())
+def test_letters_of_a_lane_that_come_together_are_one_row_as_large_as_a_post() -> None:
+    outbox = Outbox(None, Bounds(bundle_rows=4, bundle_bytes=100))
+    sizes = [10] * 6 + [60, 60, 500, 1]
+    stored = outbox.commit(Group([[letter(b"x" * size)] for size in sizes] + [letters(3)]))
+    assert [[len(body) for body in bundle.bodies] for bundle in stored.bundles] == [
+        [10, 10, 10, 10],
+        [10, 10, 60],
+        [60],
+        [500],
+        [1, 10, 10, 10],
+    ]
+    assert outbox.read(1, 0, 1000, 1 << 30) == stored.bundles
+    assert [len(bundle) for bundle in outbox.read(1, 0, 8, 1 << 30)] == [4, 3, 1], "up to the one that reaches it"
+
+
+@pytest.mark.parametrize("together", [1, 1000])
+def test_more_than_one_statement_takes(together: int) -> None:
+    outbox = Outbox(None, Bounds(bundle_rows=together))
     stored = put(outbox, *letters(4500))
     assert [one.seq for one in stored] == list(range(1, 4501))
     assert outbox.counts == Counts(4500, 45_000, 0, 0)
@@ -86,10 +130,10 @@ def test_what_is_done_is_gone_and_what_is_dead_is_kept(tmp_path: Path) -> None:
     files.acquire()
     outbox = Outbox(files, Bounds())
     stored = put(outbox, *letters(5))
-    outbox.commit(Group(done=[stored[0].seq, stored[2].seq], dead=[(stored[1].seq, 'HTTP 400: "no"')]))
+    outbox.commit(Group(done=numbers(stored[0], stored[2]), dead=[(stored[1].seq, 'HTTP 400: "no"')]))
     assert waiting(outbox) == [stored[3].id, stored[4].id]
     assert outbox.counts == Counts(2, 20, 1, 10)
-    outbox.commit(Group(done=[stored[0].seq, 999]))
+    outbox.commit(Group(done=[*numbers(stored[0]), (999, 1001)]))
     assert outbox.counts == Counts(2, 20, 1, 10)
     outbox.close()
     again = Outbox(files, Bounds())
@@ -106,7 +150,7 @@ def test_known_ids_are_done() -> None:
     outbox = Outbox(None, Bounds(), remember=3600, clock=clock)
     first = put(outbox, letter(id="a", keyed=True), letter(id="b", keyed=True), letter(id="a", keyed=True))
     assert [one.id for one in first] == ["a", "b"]
-    outbox.commit(Group(done=[one.seq for one in first]))
+    outbox.commit(Group(done=numbers(*first)))
     assert put(outbox, letter(id="a", keyed=True)) == [], "also after it has left"
     assert [one.id for one in put(outbox, letter(id="b", keyed=True), letter(id="c"))] == ["c"]
     clock.now += 3700
@@ -124,8 +168,8 @@ def test_at_a_bound_batches_are_refused_whole(bounds: Bounds) -> None:
     with pytest.raises(OutboxFull, match="the outbox is full: it holds 8 letters and 0 dead ones of 80 bytes"):
         put(outbox, *letters(3))
     put(outbox, *letters(2))
-    stored = outbox.commit(Group([letters(1)], done=[first[0].seq]))
-    assert isinstance(stored.batches[0], list), "what leaves in the same group makes room"
+    stored = outbox.commit(Group([letters(1)], done=numbers(first[0])))
+    assert stored.refusals == [None], "what leaves in the same group makes room"
     assert outbox.counts.waiting == 10
     outbox.commit(Group(dead=[(first[1].seq, "no")]))
     with pytest.raises(OutboxFull, match="9 letters and 1 dead ones"):
@@ -254,13 +298,14 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
         Outbox(files, Bounds())
 
 
-def test_an_outbox_of_a_later_release(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 3])
+def test_an_outbox_of_another_release(tmp_path: Path, version: int) -> None:
     files = OutboxFiles(tmp_path)
     Outbox(files, Bounds()).close()
     connection = sqlite3.connect(files.database)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    with pytest.raises(OutboxError, match="is of version 2; this release reads version 1"):
+    with pytest.raises(OutboxError, match=f"is of version {version}; this release reads version 2"):
         Outbox(files, Bounds())
 
 
@@ -321,7 +366,7 @@ def test_a_full_disk_fails_and_passes(tmp_path: Path) -> None:
         put(outbox, *letters(1000, size=1000))
     assert outbox.counts.waiting == 100
     assert len(waiting(outbox)) == 100
-    outbox.commit(Group(done=[one.seq for one in stored[:50]]))
+    outbox.commit(Group(done=numbers(*stored[:50])))
     put(outbox, *letters(20, size=1000))
     assert outbox.counts.waiting == 70
     outbox.close()
@@ -331,7 +376,7 @@ def test_space_is_given_back(tmp_path: Path) -> None:
     files = OutboxFiles(tmp_path)
     outbox = Outbox(files, Bounds())
     stored = put(outbox, *letters(3000, size=3000))
-    outbox.commit(Group(done=[one.seq for one in stored]))
+    outbox.commit(Group(done=numbers(*stored)))
     [before] = outbox._database.one("PRAGMA page_count")
     for _ in range(4):
         outbox.tend()
@@ -374,20 +419,22 @@ def test_any_sequence_is_as_a_model_says(steps: list[tuple[str, list[Any]]], dro
             need = sum(len(one.body) for one in batch)
             used = sum(one[3] for one in living) + sum(length for _, length in dead)
             over = len(living) + len(dead) + len(batch) > rows or used + need > size
-            [result] = outbox.commit(Group([batch])).batches
-            assert isinstance(result, OutboxFull) == (over and not drop)
-            if isinstance(result, OutboxFull):
+            stored = outbox.commit(Group([batch]))
+            refused = isinstance(stored.refusals[0], OutboxFull)
+            assert refused == (over and not drop)
+            if refused:
                 continue
             while living + dead and (
                 len(living) + len(dead) + len(batch) > rows
                 or sum(one[3] for one in living) + sum(length for _, length in dead) + need > size
             ):
                 (dead or living).pop(0)
-            living += [(one.seq, lane, one.id, len(one.body)) for lane, one in result]
+            living += [(one.seq, one.lane, one.id, len(one.body)) for one in opened(stored.bundles)]
         else:
             chosen = [living[place] for place in arguments if place < len(living)]
-            numbers = [one[0] for one in chosen]
-            outbox.commit(Group(done=numbers) if what == "done" else Group(dead=[(seq, "no") for seq in numbers]))
+            chosen = list(dict.fromkeys(chosen))
+            ranges = [(one[0], one[0]) for one in chosen]
+            outbox.commit(Group(done=ranges) if what == "done" else Group(dead=[(one[0], "no") for one in chosen]))
             living = [one for one in living if one not in chosen]
             if what == "dead":
                 dead = sorted([*dead, *((one[0], one[3]) for one in chosen)])

@@ -166,6 +166,10 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, endpoint: Endpoin
             time.sleep(0.01)
         again.stop()
         assert again.taken, "what has left the outbox has made room"
+        deadline = time.monotonic() + 2 * UNIT
+        while process.details()["waiting"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.details()["waiting"] == 0, "what was posted could be removed, though the disk was full"
         assert process.terminate() == 0
     publisher.check(endpoint.publications)
 

@@ -29,12 +29,12 @@ USAGE: Final = (
     "without an ID), or purge --waiting (what waits to be posted; only while no server runs)"
 )
 
-_COUNT: Final = "SELECT count(*), coalesce(sum(size), 0), min(at) FROM letters"
+_COUNT: Final = "SELECT coalesce(sum(count), 0), coalesce(sum(size), 0), min(at) FROM bundles"
 _COUNT_DEAD: Final = "SELECT count(*), coalesce(sum(size), 0), min(died_at) FROM dead"
 _DEAD: Final = "SELECT id, target, at, died_at, why, again, body FROM dead ORDER BY seq"
 _AGAIN: Final = "UPDATE dead SET again = 1"
 _PURGE: Final = "DELETE FROM dead"
-_PURGE_WAITING: Final = "DELETE FROM letters"
+_PURGE_WAITING: Final = "DELETE FROM bundles"
 _OF_IDS: Final = " WHERE id IN (SELECT value FROM json_each(?))"
 
 
@@ -109,7 +109,8 @@ def _purge(files: OutboxFiles, rest: Sequence[str]) -> int:
     files.acquire()
     try:
         with _opened(files) as connection:
-            count = connection.execute(_PURGE_WAITING).rowcount
+            count = connection.execute(_COUNT).fetchone()[0]
+            connection.execute(_PURGE_WAITING)
     finally:
         files.release()
     print(f"{count} waiting publications are gone, and will not be posted")

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from .bundles import Bundle
 from .groups import Stored
-from .lanes import Lane
-from .letters import Letter
+from .lanes import Lane, behind_of
 from .origins import Origins
 from .pace import Figures, Pace
 from .posting import Delivered, Failed, Outcome, Post, Refused
@@ -22,7 +22,9 @@ from .writer import Writer
 __all__ = ["Courier"]
 
 HELD_BYTES: Final = 32 << 20
-"""What all lanes together may keep in memory of what just came; the rest is read when its turn comes."""
+"""Memory in which all lanes together may keep what just came; the rest is read when its turn comes."""
+HELD_POSTS: Final = 16
+"""How many posts one lane may keep in memory, so that one that is not taken does not have it all."""
 
 
 class Courier:
@@ -100,11 +102,7 @@ class Courier:
             self.figures.dropped += stored.dropped
             self._troubles.dropped(stored.dropped)
             self._forget(stored.dropped_to)
-        touched: dict[int, Lane] = {}
-        for batch in stored.batches:
-            if isinstance(batch, list):
-                self._offer(batch, touched)
-        for lane in touched.values():
+        for lane in dict.fromkeys([self._offer(bundle) for bundle in stored.bundles]):
             self._wake(lane)
 
     def look_again(self, lanes: Mapping[int, int]) -> None:
@@ -133,16 +131,13 @@ class Courier:
         self._ready.extendleft(lanes)
         self._pump()
 
-    def _offer(self, batch: Sequence[tuple[int, Letter]], touched: dict[int, Lane]) -> None:
-        """Gives new letters to their lanes, as far as there is room in memory; adds the lanes to those touched."""
-        lanes, most = self._lanes, 4 * self._pace.batch_size
-        for key, letter in batch:
-            lane = lanes.get(key)
-            if lane is None:
-                lane = self._lane(key, letter.seq - 1)
-            touched[key] = lane
-            if lane.offer(letter, room=self._held < HELD_BYTES and len(lane.waiting) < most):
-                self._held += len(letter.body)
+    def _offer(self, bundle: Bundle) -> Lane:
+        """Gives new letters to their lane, into its memory if there is room."""
+        lane = self._lane(bundle.lane, bundle.seq - 1)
+        room = self._held < HELD_BYTES and lane.rows < HELD_POSTS * self._pace.batch_size
+        if lane.offer(bundle, room=room):
+            self._held += bundle.memory
+        return lane
 
     def _forget(self, up_to: int) -> None:
         """Drops what is gone from the outbox; what is being posted goes on."""
@@ -150,8 +145,8 @@ class Courier:
             self._held -= lane.forget(up_to)
             if lane.queued:
                 continue
-            kept = [letter for letter in lane.batch if letter.seq > up_to]
-            self._held -= _size(lane.batch) - _size(kept)
+            kept = behind_of(lane.batch, up_to)
+            self._held -= _memory(lane.batch) - _memory(kept)
             lane.batch = kept
             if lane.empty:
                 self._troubles.gone(lane.key)
@@ -164,7 +159,7 @@ class Courier:
         """
         if lane.queued or self._stopping:
             return
-        full = lane.behind or lane.alone_to > 0 or len(lane.waiting) >= self._pace.batch_size
+        full = lane.behind or lane.alone_to > 0 or lane.rows >= self._pace.batch_size
         if delay is None:
             if lane.failures:
                 return
@@ -214,16 +209,16 @@ class Courier:
 
     async def _serve(self, lane: Lane) -> None:
         try:
-            letters = lane.batch or await self._next(lane)
-            if not letters:
+            batch = lane.batch or await self._next(lane)
+            if not batch:
                 self._finish(lane)
                 return
-            lane.batch = letters
-            url = self._url_of(letters[0].target)
+            lane.batch = batch
+            url = self._url_of(batch[0].targets[0])
             if inspect.isawaitable(url):
                 url = await url
             if not url:
-                self._settle(lane, letters)
+                self._settle(lane, batch)
                 return
             if not self._origins.lets_through(url, lane):
                 return
@@ -231,21 +226,21 @@ class Courier:
             self._sleep(lane, f"{type(error).__name__}: {error}", "")
             return
         try:
-            outcome = await self._post(url, letters)
+            outcome = await self._post(url, batch)
         except Exception as error:  # noqa: BLE001 - of whatever kind: the letters are there still
             outcome = Failed(f"{type(error).__name__}: {error}")
-        self._judge(lane, url, letters, outcome)
+        self._judge(lane, url, batch, outcome)
 
-    async def _next(self, lane: Lane) -> list[Letter]:
+    async def _next(self, lane: Lane) -> list[Bundle]:
         pace = self._pace
         if not lane.waiting and lane.behind:
             newest = lane.newest
-            letters = await self._writer.read(lane.key, lane.loaded, pace.batch_size, pace.batch_bytes)
-            self._held += _size(letters)
-            lane.load(letters, newest)
+            bundles = await self._writer.read(lane.key, lane.loaded, pace.batch_size, pace.batch_bytes)
+            self._held += _memory(bundles)
+            lane.load(bundles, newest)
         return lane.take(pace.batch_size, pace.batch_bytes)
 
-    def _judge(self, lane: Lane, url: str, letters: list[Letter], outcome: Outcome) -> None:
+    def _judge(self, lane: Lane, url: str, batch: list[Bundle], outcome: Outcome) -> None:
         if isinstance(outcome, Failed):
             self.figures.failed += 1
             lane.failures += 1
@@ -255,31 +250,31 @@ class Courier:
             return
         self._origins.answered(url, lane)
         if isinstance(outcome, Delivered):
-            self.figures.posted += len(letters)
+            self.figures.posted += sum(map(len, batch))
             self.figures.posts += 1
-            self._settle(lane, letters)
+            self._settle(lane, batch)
         else:
-            self._refuse(lane, letters, outcome)
+            self._refuse(lane, batch, outcome)
 
-    def _settle(self, lane: Lane, letters: Sequence[Letter]) -> None:
-        self._held -= _size(letters)
+    def _settle(self, lane: Lane, batch: Sequence[Bundle]) -> None:
+        self._held -= _memory(batch)
         lane.batch = []
         lane.failures = 0
-        self._writer.done([letter.seq for letter in letters])
+        self._writer.done([(bundle.seq, bundle.last) for bundle in batch])
         self._troubles.passed(lane.key)
         self._finish(lane)
 
-    def _refuse(self, lane: Lane, letters: list[Letter], outcome: Refused) -> None:
+    def _refuse(self, lane: Lane, batch: list[Bundle], outcome: Refused) -> None:
         lane.batch = []
         lane.failures = 0
         self._troubles.passed(lane.key)
-        if len(letters) > 1:
-            lane.give_back(letters, alone=True)
+        if len(batch) > 1 or len(batch[0]) > 1:
+            lane.give_back(batch, alone=True)
         else:
-            [letter] = letters
-            self._held -= len(letter.body)
+            [letter] = batch
+            self._held -= letter.memory
             self.figures.refused += 1
-            self._troubles.refused(letter, outcome.why)
+            self._troubles.refused(letter.ids[0], letter.targets[0], outcome.why)
             self._writer.bury(letter.seq, outcome.why)
         self._finish(lane)
 
@@ -292,5 +287,5 @@ class Courier:
         return backoff(lane.failures, self._pace.retry_first, self._pace.retry_max)
 
 
-def _size(letters: Sequence[Letter]) -> int:
-    return sum(len(letter.body) for letter in letters)
+def _memory(bundles: Sequence[Bundle]) -> int:
+    return sum([bundle.memory for bundle in bundles])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .errors import OutboxDamaged, OutboxError
 from .files import MEMORY, OutboxFiles, is_damage, opened
@@ -14,6 +16,8 @@ from .files import MEMORY, OutboxFiles, is_damage, opened
 __all__ = ["Database"]
 
 T = TypeVar("T")
+
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Database:
@@ -40,6 +44,7 @@ class Database:
         self._set_aside = set_aside
         self._begun = begun
         self._connection: sqlite3.Connection | None = None
+        self._file: int | None = None
 
     def open(self) -> None:
         """Opens it, or makes it where there is none.
@@ -58,6 +63,9 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._file is not None:
+            os.close(self._file)  # not before: closing any descriptor of a file drops SQLite's locks on it
+            self._file = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -97,6 +105,7 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._take_place()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:  # SQLite ends it itself for some errors
@@ -113,9 +122,9 @@ class Database:
             return work()
         except sqlite3.Error as error:
             if not is_damage(error):
-                # A WAL that cannot grow can still be emptied, which makes room for what comes.
+                # A WAL that cannot grow can still be emptied, which makes room for what comes. It keeps its size.
                 with contextlib.suppress(sqlite3.Error):
-                    self.run("PRAGMA wal_checkpoint(TRUNCATE)")
+                    self.run("PRAGMA wal_checkpoint(RESTART)")
                 raise OutboxError(f"the outbox cannot be used: {error}") from error
             damage = OutboxDamaged(f"the outbox is damaged: {error}")
             damage.__cause__ = error
@@ -129,7 +138,30 @@ class Database:
         self._connection = opened(
             MEMORY if self._files is None else self._files.database, synchronous=self._synchronous
         )
+        if self._files is not None:
+            self._file = os.open(self._files.database, os.O_RDWR)
+            [self._page_size] = self.one("PRAGMA page_size")
         self._begun()
+
+    def _take_place(self) -> None:
+        """Has the file grow before a commit, not when a checkpoint moves there what was committed.
+
+        On a full disk a WAL that cannot be moved could not be emptied; then even what was posted could not be removed.
+
+        Raises:
+            OutboxError: There is no room.
+        """
+        if self._file is None:
+            return
+        [pages] = self.one("PRAGMA page_count")
+        size = os.fstat(self._file).st_size
+        missing = pages * self._page_size - size
+        if missing > 0 and hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(self._file, size, missing)
+            except OSError as error:
+                if error.errno in _NO_ROOM:  # else the file system cannot do it
+                    raise OutboxError(f"the outbox cannot be used: {error.strerror}") from error
 
     def _begin_anew(self, damage: OutboxDamaged) -> None:
         if self._set_aside is None or self._files is None:

@@ -15,7 +15,7 @@ __all__ = ["MEMORY", "OutboxFiles", "connect", "is_damage", "known", "opened"]
 
 MEMORY: Final = ":memory:"
 APPLICATION_ID: Final = 0x53455448
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_SECONDS: Final = 5.0
 """How long a statement waits for ``seth-pusher outbox`` beside the server, which holds the file for moments only."""
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -25,11 +25,11 @@ PRAGMA auto_vacuum = INCREMENTAL;
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
-CREATE TABLE letters (
-    seq INTEGER PRIMARY KEY, lane INTEGER NOT NULL, at REAL NOT NULL, size INTEGER NOT NULL,
-    id TEXT NOT NULL, target TEXT NOT NULL, body BLOB NOT NULL
+CREATE TABLE bundles (
+    seq INTEGER PRIMARY KEY, lane INTEGER NOT NULL, at REAL NOT NULL, count INTEGER NOT NULL, size INTEGER NOT NULL,
+    heads TEXT NOT NULL, bodies BLOB NOT NULL
 );
-CREATE INDEX letters_by_lane ON letters (lane);
+CREATE INDEX bundles_by_lane ON bundles (lane, seq, count, size);
 CREATE TABLE dead (
     seq INTEGER PRIMARY KEY, lane INTEGER NOT NULL, at REAL NOT NULL, size INTEGER NOT NULL,
     id TEXT NOT NULL, target TEXT NOT NULL, body BLOB NOT NULL,

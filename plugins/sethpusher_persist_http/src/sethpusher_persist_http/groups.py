@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .bundles import Bundle, Range
 from .errors import OutboxFull
-from .letters import Letter, NewLetter
+from .letters import NewLetter
 
 __all__ = ["Bounds", "Counts", "Group", "Stored", "Tally"]
 
@@ -20,12 +21,16 @@ class Bounds:
         bytes: What their bodies take together.
         age: Seconds that the oldest may wait; 0 for as long as it likes.
         drop_oldest: What gives way at a bound: the oldest, or (False) the newest, which are refused.
+        bundle_rows: Letters that share a row in the database, which should fit into one post.
+        bundle_bytes: What the bodies of such letters may take together.
     """
 
     rows: int = 1_000_000
     bytes: int = 1 << 30
     age: float = 0.0
     drop_oldest: bool = False
+    bundle_rows: int = 1000
+    bundle_bytes: int = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,12 @@ class Group:
 
     Attributes:
         batches: New letters; each batch is taken or refused as a whole.
-        done: Numbers of letters that have been posted.
+        done: Letters that have been posted, by ranges of their numbers.
         dead: Numbers of letters that the API has refused, each with the reason.
     """
 
     batches: list[Sequence[NewLetter]] = field(default_factory=list)
-    done: list[int] = field(default_factory=list)
+    done: list[Range] = field(default_factory=list)
     dead: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -65,12 +70,14 @@ class Stored:
     """What has become of a group.
 
     Attributes:
-        batches: For each batch the letters that are new, each with its lane; or why it was refused.
+        bundles: The letters that are new.
+        refusals: For each batch None, or why it was refused.
         dropped: How many letters were dropped to make room, dead ones included.
         dropped_to: Every letter with this number or a smaller one is gone.
     """
 
-    batches: list[list[tuple[int, Letter]] | OutboxFull] = field(default_factory=list)
+    bundles: list[Bundle] = field(default_factory=list)
+    refusals: list[OutboxFull | None] = field(default_factory=list)
     dropped: int = 0
     dropped_to: int = 0
 

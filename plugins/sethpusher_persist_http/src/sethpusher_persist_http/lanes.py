@@ -10,9 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from .letters import Letter
+from .bundles import Bundle
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "behind_of"]
 
 
 class Lane:
@@ -21,6 +21,7 @@ class Lane:
     Attributes:
         key: Its number.
         waiting: Its next letters.
+        rows: How many these are.
         batch: Letters of a post that failed: they are posted again together, so that the post keeps its id.
         newest: The number of its last letter in the outbox.
         loaded: The number of the last letter that has been in ``waiting``.
@@ -30,13 +31,14 @@ class Lane:
         timer: What gives it its turn later.
     """
 
-    __slots__ = ("alone_to", "batch", "failures", "key", "loaded", "newest", "queued", "timer", "waiting")
+    __slots__ = ("alone_to", "batch", "failures", "key", "loaded", "newest", "queued", "rows", "timer", "waiting")
 
     def __init__(self, key: int, loaded: int = 0) -> None:
         """Makes one, of whose letters up to ``loaded`` none is left to post."""
         self.key = key
-        self.waiting: deque[Letter] = deque()
-        self.batch: list[Letter] = []
+        self.waiting: deque[Bundle] = deque()
+        self.rows = 0
+        self.batch: list[Bundle] = []
         self.newest = loaded
         self.loaded = loaded
         self.failures = 0
@@ -54,58 +56,82 @@ class Lane:
         """Whether nothing is left to post."""
         return not (self.waiting or self.batch or self.behind)
 
-    def offer(self, letter: Letter, *, room: bool) -> bool:
-        """Takes note of a letter that is new in the outbox; whether it is kept in memory.
+    def offer(self, bundle: Bundle, *, room: bool) -> bool:
+        """Takes note of letters that are new in the outbox; whether they are kept in memory.
 
         Args:
-            letter: The letter.
-            room: Whether there is room for it.
+            bundle: The letters.
+            room: Whether there is room for them.
         """
-        seq = letter.seq
-        if seq <= self.loaded:
-            return False  # it has been read from the outbox before its commit was told of
+        if bundle.seq <= self.loaded:
+            return False  # they have been read from the outbox before their commit was told of
         keep = room and self.newest <= self.loaded
-        if seq > self.newest:
-            self.newest = seq
+        if bundle.last > self.newest:
+            self.newest = bundle.last
         if keep:
-            self.waiting.append(letter)
-            self.loaded = seq
+            self.waiting.append(bundle)
+            self.rows += len(bundle)
+            self.loaded = bundle.last
         return keep
 
-    def load(self, letters: Sequence[Letter], newest: int) -> None:
+    def load(self, bundles: Sequence[Bundle], newest: int) -> None:
         """Takes what was read from the outbox.
 
         Args:
-            letters: What follows ``loaded``, oldest first.
+            bundles: What follows ``loaded``, oldest first.
             newest: What ``newest`` was when it was asked for: when there are none, there are none up to that.
         """
-        self.waiting.extend(letters)
-        self.loaded = letters[-1].seq if letters else max(self.loaded, newest)
+        self.waiting.extend(bundles)
+        self.rows += _rows(bundles)
+        self.loaded = bundles[-1].last if bundles else max(self.loaded, newest)
 
-    def take(self, rows: int, size: int) -> list[Letter]:
-        """Letters for one post: at most so many, of so many bytes; one in any case."""
-        batch: list[Letter] = []
-        while self.waiting and len(batch) < rows:
-            letter = self.waiting[0]
-            if letter.seq <= self.alone_to:
+    def take(self, rows: int, size: int) -> list[Bundle]:
+        """Letters for one post: at most so many, of so many bytes; one in any case.
+
+        A bundle goes as a whole if it fits into a post at all, since it leaves the outbox more easily then.
+        """
+        batch: list[Bundle] = []
+        while self.waiting:
+            bundle = self.waiting[0]
+            if bundle.seq <= self.alone_to:
                 rows = 1  # that is: alone, unless others stand before it already
                 if batch:
                     break
-            size -= len(letter.body)
-            if batch and size < 0:
+            count = bundle.fitting(rows, size)
+            if batch and (count < len(bundle) or bundle.size > size):
+                break
+            if count < len(bundle):
+                self.waiting[0] = bundle.part(count, len(bundle))
+                batch = [bundle.part(0, count)]
                 break
             batch.append(self.waiting.popleft())
+            rows -= count
+            size -= bundle.size
+            if rows <= 0:
+                break
+        self.rows -= _rows(batch)
         return batch
 
-    def give_back(self, batch: Sequence[Letter], *, alone: bool) -> None:
+    def give_back(self, batch: Sequence[Bundle], *, alone: bool) -> None:
         """Puts letters back in front; ``alone``: to be posted one by one."""
         self.waiting.extendleft(reversed(batch))
+        self.rows += _rows(batch)
         if alone:
-            self.alone_to = batch[-1].seq
+            self.alone_to = batch[-1].last
 
     def forget(self, up_to: int) -> int:
-        """Drops letters with this number or a smaller one; gives the bytes of their bodies."""
-        size = 0
-        while self.waiting and self.waiting[0].seq <= up_to:
-            size += len(self.waiting.popleft().body)
-        return size
+        """Drops letters with this number or a smaller one; gives the memory that they took."""
+        kept = behind_of(self.waiting, up_to)
+        freed = sum(bundle.memory for bundle in self.waiting) - sum(bundle.memory for bundle in kept)
+        self.waiting = deque(kept)
+        self.rows = _rows(kept)
+        return freed
+
+
+def behind_of(bundles: Sequence[Bundle], up_to: int) -> list[Bundle]:
+    """Those letters of some bundles that have greater numbers."""
+    return [bundle.after(up_to) for bundle in bundles if bundle.last > up_to]
+
+
+def _rows(bundles: Sequence[Bundle]) -> int:
+    return sum(map(len, bundles))

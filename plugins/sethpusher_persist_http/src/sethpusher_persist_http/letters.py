@@ -1,4 +1,4 @@
-"""Letters: what the outbox holds. One letter is one publication on its way to the API."""
+"""Letters: what the outbox takes. One letter is one publication on its way to the API."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 
 from sethpusher_core import Address, Publication
 
-__all__ = ["Letter", "NewLetter", "Route", "SteadyClock", "address_of", "letter_of", "stripe_of", "target_of"]
+__all__ = ["NewLetter", "Route", "SteadyClock", "address_of", "letter_of", "stripe_of", "target_of"]
 
 _json: Final = msgspec.json.encode
 _decode_target: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
-class NewLetter(NamedTuple):
+class NewLetter(msgspec.Struct, frozen=True, gc=False):
     """A letter that is not in the outbox yet.
 
     Attributes:
         id: The publication's id: what the API knows repeats by.
         lane: Which letters it must not overtake: those of the same lane.
         target: The address, as JSON text: ``{"channel": ...}`` or ``{"user": ...}``.
-        body: JSON text that is posted, alone or in a batch.
+        body: What is posted, alone or in a batch: JSON text.
         keyed: Whether it may be given to the outbox again, under the same id.
     """
 
@@ -32,22 +32,6 @@ class NewLetter(NamedTuple):
     target: str
     body: bytes
     keyed: bool
-
-
-class Letter(NamedTuple):
-    """A letter in the outbox.
-
-    Attributes:
-        seq: Its number; a later one has a greater number.
-        id: See :class:`NewLetter`.
-        target: See :class:`NewLetter`.
-        body: See :class:`NewLetter`.
-    """
-
-    seq: int
-    id: str
-    target: str
-    body: bytes
 
 
 def target_of(address: Address) -> str:

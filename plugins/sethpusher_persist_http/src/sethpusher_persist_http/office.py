@@ -86,11 +86,12 @@ class Office:
         """
         if self._files is not None:
             self._files.acquire()
+        pace = self._plan.pace if self._plan.batches else replace(self._plan.pace, batch_size=1, batch_delay=0.0)
         outbox = None
         try:
             outbox = Outbox(
                 self._files,
-                self._plan.bounds,
+                replace(self._plan.bounds, bundle_rows=pace.batch_size, bundle_bytes=pace.batch_bytes),
                 synchronous=SYNCHRONOUS[self._plan.durability],
                 set_aside=_say_set_aside if self._plan.set_aside else None,
                 keeps_dead=self._files is not None,  # in memory nobody could look at them
@@ -107,7 +108,6 @@ class Office:
         self._outbox = outbox
         self._troubles = Troubles(keeps_dead=self._files is not None)
         self._writer = Writer(outbox, lambda stored: self._courier.arrived(stored))
-        pace = self._plan.pace if self._plan.batches else replace(self._plan.pace, batch_size=1, batch_delay=0.0)
         self._courier = Courier(self._writer, post, url_of, pace, self._troubles)
         self._courier.start(lanes)
         self._tending.start(TEND_SECONDS)

@@ -93,12 +93,12 @@ class HttpPersister:
         """See :func:`sethpusher_core.hookspecs.persist`."""
         if self._office is None:
             raise SettingsError("persist_http has not been started")
-        now = b"%.3f" % time.time()
+        accepted_at = b"%.3f" % time.time()
         letters = []
         for publication in publications:
             route = self._route(publication.address)
             if route is not None:
-                letters.append(letter_of(publication, route, now))
+                letters.append(letter_of(publication, route, accepted_at))
         if letters:
             await self._office.put(letters)
 

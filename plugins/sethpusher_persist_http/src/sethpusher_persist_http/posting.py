@@ -15,7 +15,7 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.tcpclient import TCPClient
 
-from .letters import Letter
+from .bundles import Bundle
 from .retrying import retry_after
 from .signing import ID, SIGNATURE, TIMESTAMP, sign
 
@@ -62,8 +62,8 @@ Outcome = Delivered | Refused | Failed
 class Post(Protocol):
     """Posts letters to a URL."""
 
-    async def __call__(self, url: str, letters: Sequence[Letter]) -> Outcome:
-        """Posts all of them at once."""
+    async def __call__(self, url: str, batch: Sequence[Bundle]) -> Outcome:
+        """Posts all letters of some bundles at once."""
 
 
 class Poster:
@@ -104,12 +104,11 @@ class Poster:
         """Ends the client, and all connections that posts which were given up have left."""
         self._client.close()
 
-    async def __call__(self, url: str, letters: Sequence[Letter]) -> Outcome:
+    async def __call__(self, url: str, batch: Sequence[Bundle]) -> Outcome:
         """See :class:`Post`."""
-        body = b'{"publications":[%b]}' % b",".join(letter.body for letter in letters)
-        if not self._batches:
-            [letter] = letters
-            body = letter.body
+        body = b",".join([body for bundle in batch for body in bundle.bodies])
+        if self._batches:
+            body = b'{"publications":[%b]}' % body
         excerpt = bytearray()
 
         def keep(chunk: bytes) -> None:
@@ -118,7 +117,7 @@ class Poster:
         request = HTTPRequest(
             url,
             method="POST",
-            headers={**self._headers, **self._signature(letters, body)},
+            headers={**self._headers, **self._signature(batch, body)},
             body=body,
             connect_timeout=self._connect_timeout,
             request_timeout=self._timeout,
@@ -136,8 +135,8 @@ class Poster:
             return Failed(f"{type(error).__name__}: {error}")
         return _outcome(response, bytes(excerpt))
 
-    def _signature(self, letters: Sequence[Letter], body: bytes) -> dict[str, str]:
-        id, now = _id_of(letters), int(time.time())
+    def _signature(self, batch: Sequence[Bundle], body: bytes) -> dict[str, str]:
+        id, now = _id_of([id for bundle in batch for id in bundle.ids]), int(time.time())
         headers = {ID: id, TIMESTAMP: str(now)}
         if self._keys:
             headers[SIGNATURE] = sign(self._keys, id, now, body)
@@ -175,11 +174,11 @@ class _Client(SimpleAsyncHTTPClient):
         self.tcp_client = _Lines(self.resolver)
 
 
-def _id_of(letters: Sequence[Letter]) -> str:
+def _id_of(ids: Sequence[str]) -> str:
     """The same for the same letters: of one, its id."""
-    if len(letters) == 1:
-        return letters[0].id
-    return hashlib.sha256(" ".join(letter.id for letter in letters).encode()).hexdigest()[:32]
+    if len(ids) == 1:
+        return ids[0]
+    return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:32]
 
 
 def _outcome(response: HTTPResponse, excerpt: bytes) -> Outcome:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from .letters import Letter
-
 __all__ = ["Troubles"]
 
 log = logging.getLogger("sethpusher.persist_http")
@@ -62,15 +60,15 @@ class Troubles:
         if not self._failing:
             self.last = None
 
-    def refused(self, letter: Letter, why: str) -> None:
+    def refused(self, id: str, target: str, why: str) -> None:
         """A letter has become a dead one."""
         count = self._refused.count(1)
         if count:
             log.error(
                 "the API has refused %d publications, the last of them %s for %s: %s; they are %s",
                 count,
-                letter.id,
-                letter.target,
+                id,
+                target,
                 why,
                 self._fate,
             )

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from .errors import OutboxFull
+from .bundles import Bundle, Range
 from .groups import Group, Stored
-from .letters import Letter, NewLetter
+from .letters import NewLetter
 from .outbox import Outbox
 
 __all__ = ["Writer"]
@@ -39,7 +39,7 @@ class Writer:
         self._arrived = arrived
         self._thread = ThreadPoolExecutor(1, "sethpusher-outbox")
         self._waiting: list[tuple[Sequence[NewLetter], asyncio.Future[None]]] = []
-        self._done: list[int] = []
+        self._done: list[Range] = []
         self._dead: list[tuple[int, str]] = []
         self._worker: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
@@ -57,9 +57,9 @@ class Writer:
         self._wake()
         await future
 
-    def done(self, numbers: Sequence[int]) -> None:
+    def done(self, ranges: Sequence[Range]) -> None:
         """Has letters removed that have been posted. It may take until the disk allows it."""
-        self._done += numbers
+        self._done += ranges
         self._wake()
 
     def bury(self, number: int, why: str) -> None:
@@ -67,7 +67,7 @@ class Writer:
         self._dead.append((number, why))
         self._wake()
 
-    async def read(self, lane: int, after: int, rows: int, size: int) -> list[Letter]:
+    async def read(self, lane: int, after: int, rows: int, size: int) -> list[Bundle]:
         """See :meth:`Outbox.read`."""
         return await self.call(lambda: self._outbox.read(lane, after, rows, size))
 
@@ -82,7 +82,8 @@ class Writer:
         while self._worker is not None:
             await asyncio.wait([self._worker])
         if self._stop_waiting():
-            log.warning("%d letters that were posted could not be removed, and will be posted again", len(self._done))
+            left = sum(last - first + 1 for first, last in self._done)
+            log.warning("%d letters that were posted could not be removed, and will be posted again", left)
         await self.call(self._outbox.close)  # in the thread, so that nothing that it still does is cut off
         self._thread.shutdown(wait=False)
 
@@ -101,19 +102,21 @@ class Writer:
         # Publishers that have given up are not counted on to want it still.
         waiting = [(batch, future) for batch, future in self._waiting if not future.done()]
         self._waiting = []
-        if waiting:
-            await self._commit(Group([batch for batch, _ in waiting]), [future for _, future in waiting])
-        # Apart and after them: publishers need not wait for it, and what keeps one of the two from being written need
-        # not keep the other.
-        if self._later is None and (self._done or self._dead):
-            group = Group(done=self._done, dead=self._dead)
-            self._done, self._dead = [], []
-            await self._commit(group, [])
+        group = Group([batch for batch, _ in waiting])
+        if self._later is None:
+            group.done, self._done = self._done, []
+            group.dead, self._dead = self._dead, []
+        await self._commit(group, [future for _, future in waiting])
 
     async def _commit(self, group: Group, futures: Sequence[asyncio.Future[None]]) -> None:
         try:
             stored = await self.call(lambda: self._outbox.commit(group))
         except Exception as error:  # noqa: BLE001 - whatever it is, publishers must hear of it
+            if group.batches and (group.done or group.dead):
+                # What keeps one of the two from being written need not keep the other.
+                await self._commit(Group(done=group.done, dead=group.dead), [])
+                await self._commit(Group(group.batches), futures)
+                return
             self._fail(error, group)
             for future in futures:
                 if not future.done():
@@ -123,11 +126,11 @@ class Writer:
             self._said = False
             log.warning("the outbox can be written again")
         self._arrived(stored)
-        for future, result in zip(futures, stored.batches, strict=True):
+        for future, refusal in zip(futures, stored.refusals, strict=True):
             if future.done():
                 continue
-            if isinstance(result, OutboxFull):
-                future.set_exception(result)
+            if refusal is not None:
+                future.set_exception(refusal)
             else:
                 future.set_result(None)
 
