@@ -8,6 +8,7 @@ odd headers) is for a real parser to read, to answer or to refuse; None says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from tornado.httputil import HTTPHeaders
@@ -20,7 +21,7 @@ _HEAD: Final = re.compile(
 """Printable ASCII, one header a line. The classes do not overlap what follows them, so it takes linear time."""
 
 _ONCE: Final = frozenset({"Host", "Content-Length", "Connection", "Upgrade", "Authorization"})
-_NEVER: Final = ("Transfer-Encoding", "Expect", "Trailer", "Te", "Http2-Settings")
+_NEVER: Final = frozenset({"Transfer-Encoding", "Expect", "Trailer", "Te", "Http2-Settings"})
 _MAX_LENGTH: Final = 12
 """Digits of a Content-Length."""
 
@@ -48,15 +49,14 @@ def read_head(data: bytes) -> Head | None:
     found = _HEAD.match(data)
     if found is None:
         return None
+    lines = [line.partition(":") for line in found[3].decode("ascii").split("\r\n")[:-1]]
     headers = HTTPHeaders()
-    for line in found[3].decode("ascii").split("\r\n")[:-1]:
-        name, _, value = line.partition(":")
-        headers.add(name, value.strip(" \t"))
-    if "Host" not in headers or any(name in headers for name in _NEVER):
+    for name, _, value in lines:
+        headers[name] = value.strip(" \t")
+    if len(headers) < len(lines):
+        headers = _joined(lines)
+    if "Host" not in headers or not _NEVER.isdisjoint(headers):
         return None
-    for name in _ONCE:
-        if name in headers and len(headers.get_list(name)) > 1:
-            return None
     method = found[1].decode()
     length = headers.get("Content-Length", "")
     if method == "GET":
@@ -66,3 +66,12 @@ def read_head(data: bytes) -> Head | None:
     if not (length.isdecimal() and len(length) <= _MAX_LENGTH):
         return None
     return Head(found.end(), method, found[2].decode("ascii"), headers, int(length))
+
+
+def _joined(lines: Iterable[tuple[str, str, str]]) -> HTTPHeaders:
+    """Headers of which some are repeated; those that must not be make it empty."""
+    headers = HTTPHeaders()
+    for name, _, value in lines:
+        headers.add(name, value.strip(" \t"))
+    repeated = any(len(headers.get_list(name)) > 1 for name in _ONCE)
+    return HTTPHeaders() if repeated else headers
