@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := sethpusher_core $(wildcard plugins/*/src) benchmarks
 
-.PHONY: run test lint types docs bench bench-quick clean
+.PHONY: run test lint types docs bench bench-quick bench-micro clean
 
 run: $(READY)
 	@$(BIN)/seth-pusher $(ARGS)
@@ -37,6 +37,9 @@ bench: $(READY)
 
 bench-quick:
 	@$(MAKE) --no-print-directory bench ARGS="--quick $(ARGS)"
+
+bench-micro: $(READY)
+	@$(BIN)/python -m pytest benchmarks/micro --dist=no --benchmark-enable --benchmark-columns=min,median,iqr,ops $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist
