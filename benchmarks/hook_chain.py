@@ -1,6 +1,6 @@
 """What a hook costs: an empty chain, and chains of three plugins, beside a plain call. Ratios of one run.
 
-Run it with ``python benchmarks/hook_chain.py``. Each figure is the best of several rounds, taken in turns, so that a
+Run it with ``python -m benchmarks.hook_chain``. Each figure is the best of several rounds, taken in turns, so that a
 busy machine disturbs all alike.
 """
 

@@ -47,7 +47,7 @@ class Load:
         cycles: How often each of them comes and goes.
         churners: How many do.
         replay: Messages that every connection must get by its opening alone.
-        settle_ms: Milliseconds of silence before anything is measured.
+        settle_ms: Milliseconds of silence before anything is measured, and again behind the openings of publishers.
         timeout_s: Seconds without progress after which the run has failed.
     """
 

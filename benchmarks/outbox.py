@@ -1,6 +1,6 @@
 """What the outbox of persist_http costs: publishing with it beside publishing without it, in one run.
 
-    python benchmarks/outbox.py [--batches N] [--size N] [--connections N] [--rounds N]
+    python -m benchmarks.outbox [--batches N] [--size N] [--connections N] [--rounds N]
 
 Rounds alternate between a server without persister, and one with the outbox in each durability; figures are medians
 over the rounds. All publish through the batch API, as fast as they are answered, from some connections of one process;

@@ -47,8 +47,8 @@ def page(results: Results) -> str:
 
 
 def _words(name: str) -> str:
-    """What stands on every page, from a file beside this one."""
-    return (HERE / f"{name}.md").read_text().strip()
+    """What stands on every page, from a file in ``words/``."""
+    return (HERE / "words" / f"{name}.md").read_text().strip()
 
 
 def _head(results: Results) -> Iterator[str]:

@@ -49,6 +49,8 @@ class Plot:
 
 
 _SIZES: Final = (100, 1000, 10_000, 15_000)
+APART: Final = (100, 1000, 10_000)
+"""Those of the sizes whose labels have room."""
 PLOTS: Final = (
     Plot(
         "fanout-cpu",
@@ -120,10 +122,12 @@ def _bars(axes: Axes, plot: Plot, results: Results) -> None:
 
 def _lines(axes: Axes, plot: Plot, results: Results) -> None:
     """One line for each peer over the number of subscribers, both axes logarithmic."""
+    heights = []
     for number, peer in enumerate(results.peers):
         found = [(size, middle_of(results, name, peer.name, plot.figure)) for size, name in plot.sizes]
         points = [(size, value.median) for size, value in found if value is not None]
         if points:
+            heights += [height for _, height in points]
             strong = peer.name in COLOURS
             axes.plot(
                 *zip(*points, strict=True),
@@ -135,8 +139,11 @@ def _lines(axes: Axes, plot: Plot, results: Results) -> None:
             )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xticks([size for size, _ in plot.sizes], [f"{size:,}" for size, _ in plot.sizes])
+    axes.set_xticks(APART, [f"{size:,}" for size in APART])
+    axes.set_yticks([digit * scale for scale in (1, 10, 100) for digit in (1, 2, 5)])
+    axes.minorticks_off()
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_ylim(min(heights) / 1.3, max(heights) * 1.3)
     axes.set_xlabel("subscribers")
     axes.set_ylabel(FIGURES[plot.figure].title)
     axes.grid(alpha=0.3)

@@ -34,6 +34,8 @@ ABILITIES: Final = {
 """What is said of a peer that lacks the part of that name."""
 
 FAN_OUT: Final = ("server_cpu_us_per_delivery", "deliveries_per_s", "p50_us", "p99_us", "max_us", "memory_end_mib")
+SETTLE_MS: Final = 300
+QUICK_SETTLE_MS: Final = 100
 JUDGED: Final = ("server_cpu_us_per_delivery", "deliveries_per_s", "p99_us")
 PUBLISH: Final = ("server_cpu_us_per_publication", "publications_per_s", "publish_p50_us", "publish_p99_us")
 CONNECT: Final = ("connect_cpu_us", "connects_per_s", "kib_per_conn")
@@ -93,8 +95,8 @@ _BATCH: Final = replace(_PUBLISH, messages=20_000, batch=100, needs=("batch",), 
 _BOTH: Final = ("floor", "seth-pusher")
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
-    replace(_ONE, name="fanout-100", title="100 subscribers", conns=100, messages=1000, quick_messages=300),
-    replace(_ONE, name="fanout-1000", title="1,000 subscribers", conns=1000, messages=200, quick_messages=40),
+    replace(_ONE, name="fanout-100", title="100 subscribers", conns=100, messages=1000, quick_messages=200),
+    replace(_ONE, name="fanout-1000", title="1,000 subscribers", conns=1000, messages=200, quick_messages=20),
     replace(_ONE, name="fanout-10000", title="10,000 subscribers", conns=10_000, messages=20),
     replace(_ONE, name="fanout-15000", title="15,000 subscribers", conns=15_000, messages=20, only=_BOTH),
     replace(_ONE, name="fanout-1000-4k", title="1,000 subscribers, 4 KiB", conns=1000, messages=100, size=4096),
@@ -269,6 +271,7 @@ def load_for(scenario: Scenario, dialect: Dialect, quick: bool) -> Load:
         channels=scenario.channels,
         parallel=scenario.parallel,
         size=scenario.size,
+        settle_ms=QUICK_SETTLE_MS if quick else SETTLE_MS,
         timeout_s=scenario.timeout_s,
     )
     if scenario.kind == "connect":

@@ -19,6 +19,8 @@ from .base import Churn, Dial, Dialect, Peer, Publish, Running
 __all__ = ["SETTINGS", "SethPusher"]
 
 SETTINGS = """\
+message_rate = 0  # 100 a second would be the default; client-publish and churn are faster
+
 [[channels]]
 match = "kept"
 announce = false

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("*.md", "docs/*.md", "plugins/*/*.md", "examples/**/*.md", "clients/**/*.md")
+PLACES = ("*.md", "docs/*.md", "benchmarks/*.md", "plugins/*/*.md", "examples/**/*.md", "clients/**/*.md")
 PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 WAIT = 20.0
 
