@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.generator import FINE, REFUSED, TIMED_OUT, TIMEOUT, USAGE, generated
+from support.generator import FINE, REFUSED, TIMED_OUT, TIMEOUT, UNTRUE, USAGE, generated
 from support.hub import Hub, frame
 from support.ports import hold_port
 from support.server import RunningServer
@@ -112,6 +112,22 @@ def test_replay(server: RunningServer) -> None:
     code, told, said = loaded(server, Load(DIALECT.replay, conns=4, replay=50))
     assert (code, said, told["delivered"], told["wanted"]) == (FINE, "", 200, 200)
     assert told["p50_us"] > 0
+    assert told["p50_us"] <= told["seconds"] * 1e6
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "wrong"),
+    [(0, 30, {"strayed": 20}), (20, 30, {"strayed": 20}), (0, 60, {"missing": 10}), (50, 20, {"strayed": 50})],
+)
+def test_replay_of_other_messages_than_those(
+    server: RunningServer, first: int, count: int, wrong: dict[str, int]
+) -> None:
+    filling = Load(DIALECT.subscriber, publish=DIALECT.kept_publish, messages=50)
+    assert loaded(server, filling)[0] == FINE
+    words = command_line(Load(DIALECT.replay, conns=1, replay=count), Running(server.port, server.port, (os.getpid(),)))
+    code, told, _ = generated(server.port, *words, "--timeout", TIMEOUT, "--replay-from", first)
+    assert code == UNTRUE
+    assert told | wrong == told
 
 
 def test_only_connecting(server: RunningServer) -> None:
@@ -149,6 +165,34 @@ def test_openings_wait_for_the_greeting_and_in_lockstep_for_an_answer() -> None:
     with Hub(greeting=frame(b"o") + frame(b"answer")) as hub:
         assert generated(hub.port, *options)[0] == FINE
         assert hub.heard == [(0x81, b"one"), (0x81, b"two")]
+
+
+def test_an_answer_in_fragments_is_one() -> None:
+    fragments = frame(b"a", 0x01) + frame(b"nsw", 0x00) + frame(b"er", 0x80)
+    with Hub(greeting=frame(b"o") + fragments) as hub:
+        options = ("--opening", "one", "two", "three", "--greeting", "--lockstep", "--connect-only", "--conns", 1)
+        assert generated(hub.port, *options)[0] == TIMED_OUT
+        assert hub.heard == [(0x81, b"one"), (0x81, b"two")]
+
+
+def test_who_churns_is_not_in_the_channel_at_first() -> None:
+    with Hub() as hub:
+        options = ("--opening", "connect", "subscribe", "--churn", "join %d", "leave", "in", "out", "--conns", 1)
+        code, told, said = generated(hub.port, *options)
+        assert hub.heard == [(0x81, b"connect"), (0x81, b"subscribe"), (0x81, b"connect"), (0x81, b"join 1")]
+    assert (code, told["cycles_done"], said) == (TIMED_OUT, 0, f"load: an answer has not come in {TIMEOUT:g} s\n")
+
+
+@pytest.mark.parametrize(
+    "head", [b"Transfer-Encoding: chunked\r\nConnection: close\r\n", b"Connection: close\r\n", b""]
+)
+def test_a_stream_is_dialled_again_where_the_server_closes(head: bytes) -> None:
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        return (b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if b"chunked" in head else body) + b"bye"
+
+    with Hub(deliver, stream=b"HTTP/1.1 200 OK\r\n" + head + b"\r\n") as hub:
+        code, told, said = generated(hub.port, "--mode", "stream", "--publish", "http", "--conns", 1, "--messages", 9)
+    assert (code, said, told["delivered"]) == (FINE, "", 9)
 
 
 def test_what_stands_in_texts() -> None:

@@ -38,6 +38,29 @@ def test_what_a_faultless_server_delivers_is_all_there() -> None:
     assert told["publish_p50_us"] > 0
 
 
+def test_a_single_delivery_is_all_percentiles() -> None:
+    with Hub() as hub:
+        _, told, _ = publish(hub.port, "--conns", 1, "--messages", 1)
+    assert 0 < told["p50_us"] == told["p99_us"]
+    assert told["max_us"] * 0.999 <= told["p50_us"] <= told["max_us"]  # to a thousandth
+
+
+def test_answers_are_timed_one_by_one() -> None:
+    """Four are under way on one connection, so each takes about four of four hundred."""
+    with Hub() as hub:
+        _, told, _ = publish(hub.port, "--conns", 1, "--messages", 400, "--window", 4)
+    assert told["publish_p50_us"] * 10 < told["seconds"] * 1e6
+
+
+@pytest.mark.parametrize("publishers", [1, 2])
+def test_no_more_than_the_window_is_under_way(publishers: int) -> None:
+    options = ("--conns", 1, "--messages", 20, "--window", 3, "--publishers", publishers)
+    with Hub(lambda subscriber, body: b"") as hub:  # delivers nothing
+        assert publish(hub.port, *options)[1]["published"] == 3
+    with Hub(answer=b"") as hub:  # answers nothing
+        assert publish(hub.port, *options)[1]["published"] == 3
+
+
 MESSAGES = 17  # two bytes of the bitmap, and one bit
 
 
@@ -108,12 +131,34 @@ def test_one_for_another_channel() -> None:
     assert said == "load: subscriber 0: was not to get publication 1\n"
 
 
-def test_one_that_was_never_published() -> None:
-    never = b"@0000000000000000001:00000999@"
+@pytest.mark.parametrize("sequence", [3, 999])
+def test_one_that_was_never_published(sequence: int) -> None:
+    never = b"@0000000000000000001:%08d@" % sequence
     with Hub(lambda subscriber, body: frame(body) + frame(never)) as hub:
         code, told, _ = publish(hub.port, "--conns", 1, "--messages", 3)
     assert code == UNTRUE
     assert told | CLEAN | {"strayed": 3, "delivered": 3} == told
+
+
+def test_one_from_the_future() -> None:
+    """Nobody here has published it, then."""
+    with Hub(lambda subscriber, body: frame(re.sub(rb"@\d{19}", b"@9999999999999999999", body))) as hub:
+        code, told, _ = publish(hub.port, "--conns", 1, "--messages", 1)
+    assert code == UNTRUE
+    assert (told["strayed"], told["delivered"], told["missing"]) == (1, 0, 1)
+
+
+def test_one_in_a_ping_is_none() -> None:
+    with Hub(lambda subscriber, body: frame(body[6:36], 0x89) + frame(body)) as hub:
+        code, told, said = publish(hub.port, "--conns", 2, "--messages", 9)
+    assert (code, said, told["delivered"]) == (FINE, "", 18)
+
+
+def test_a_connection_that_is_closed_when_all_has_come() -> None:
+    with Hub(tampered(MESSAGES - 1, lambda whole: whole + b"bye")) as hub:
+        code, told, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES)
+    assert (code, said) == (UNTRUE, "load: subscriber 1: closed by the server\n")
+    assert told | CLEAN | {"closed": 1, "delivered": 3 * MESSAGES} == told
 
 
 def test_a_connection_that_is_closed() -> None:
@@ -167,7 +212,8 @@ def test_a_mark_is_found_however_it_is_cut(size: int) -> None:
         return b"".join([frame(first, 0x01), *(frame(piece, 0x00) for piece in middle), frame(last, 0x80)])
 
     with Hub(deliver) as hub:
-        code, told, said = publish(hub.port, "--conns", 2, "--messages", 20, "--size", 400)
+        options = ("--messages", 20, "--size", 400, "--publish-body", "@1%p")
+        code, told, said = publish(hub.port, "--conns", 2, *options)
     assert (code, said) == (FINE, "")
     assert told["delivered"] == 40
 
@@ -181,3 +227,15 @@ def test_likewise_in_the_chunks_of_a_stream(size: int) -> None:
         code, told, said = publish(hub.port, "--mode", "stream", "--conns", 2, "--messages", 20)
     assert (code, said) == (FINE, "")
     assert told["delivered"] == 40
+
+
+def chunk(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+@pytest.mark.parametrize(("mode", "framed"), [("websocket", frame), ("stream", chunk)])
+def test_what_is_far_longer_than_a_socket_takes_or_gives_at_once(mode: str, framed: Callable[[bytes], bytes]) -> None:
+    with Hub(lambda subscriber, body: framed(body)) as hub:
+        options = ("--conns", 2, "--messages", 6, "--window", 2, "--size", 1 << 20)
+        code, told, said = publish(hub.port, "--mode", mode, *options)
+    assert (code, said, told["delivered"]) == (FINE, "", 12)

@@ -19,8 +19,11 @@ STREAM = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 def frame(payload: bytes, opcode: int = 0x81) -> bytes:
     """A frame as a server sends it."""
     size = len(payload)
-    head = bytes([opcode, size]) if size < 126 else bytes([opcode, 126]) + size.to_bytes(2, "big")
-    return head + payload
+    if size < 126:
+        return bytes([opcode, size]) + payload
+    if size < 65536:
+        return bytes([opcode, 126]) + size.to_bytes(2, "big") + payload
+    return bytes([opcode, 127]) + size.to_bytes(8, "big") + payload
 
 
 class Hub:
@@ -38,20 +41,24 @@ class Hub:
         greeting: bytes = b"",
         answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
         upgrade: bytes = UPGRADE,
+        stream: bytes = STREAM,
     ) -> None:
         """Makes one; it runs as a context manager.
 
         Args:
             deliver: From the number of a subscriber, in the order in which they came, and a published body, the bytes
-                that are sent; none at all ends the connection once what is empty has been sent.
+                that are sent; after what ends with ``bye``, which is not, the connection is closed. What is published
+                while nobody is there waits for the next one who comes.
             greeting: Sent to each subscriber at first.
             answer: To a POST.
             upgrade: To the request of a websocket.
+            stream: To that of a stream.
         """
         self.port = 0
         self.heard: list[tuple[int, bytes]] = []
         self._deliver = deliver or (lambda subscriber, body: frame(body))
-        self._greeting, self._answer, self._upgrade = greeting, answer, upgrade
+        self._greeting, self._answer, self._upgrade, self._stream = greeting, answer, upgrade, stream
+        self._waiting: dict[str, list[bytes]] = {}
         self._subscribers: dict[str, list[tuple[int, asyncio.StreamWriter]]] = {}
         self._count = 0
         self._loop = asyncio.new_event_loop()
@@ -86,9 +93,11 @@ class Hub:
                     self._publish(path, await reader.readexactly(int(head.split("content-length:")[1].split()[0])))
                     writer.write(self._answer)
                     continue
-                writer.write((self._upgrade if "upgrade:" in head else STREAM) + self._greeting)
+                writer.write((self._upgrade if "upgrade:" in head else self._stream) + self._greeting)
                 self._subscribers.setdefault(path, []).append((self._count, writer))
                 self._count += 1
+                for body in self._waiting.pop(path, []):
+                    self._publish(path, body)
                 if "upgrade:" in head:
                     await self._hear(reader)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -97,12 +106,15 @@ class Hub:
             writer.close()
 
     def _publish(self, path: str, body: bytes) -> None:
-        for subscriber, writer in self._subscribers.get(path, []):
+        subscribers = self._subscribers.get(path, [])
+        if not subscribers:
+            self._waiting.setdefault(path, []).append(body)
+        for subscriber, writer in subscribers[:]:
             data = self._deliver(subscriber, body)
-            if data == b"bye":
+            writer.write(data.removesuffix(b"bye"))
+            if data.endswith(b"bye"):
+                subscribers.remove((subscriber, writer))
                 writer.close()
-            else:
-                writer.write(data)
 
     async def _hear(self, reader: asyncio.StreamReader) -> None:
         while True:
