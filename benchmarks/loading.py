@@ -82,7 +82,9 @@ def command_line(load: Load, server: Running, more_pids: Sequence[int] = ()) -> 
         words += ["--pid", pid]
     words += _dial(load.dial)
     if load.publish is not None:
-        words += ["--publish-port", server.publish_port, *_publish(load.publish)]
+        # Over a websocket publishes a client, as the subscribers are.
+        port = server.port if load.publish.mode == "websocket" else server.publish_port
+        words += ["--publish-port", port, *_publish(load.publish)]
         words += ["--messages", load.messages, "--publishers", load.publishers, "--window", load.window]
         words += ["--size", load.size, "--batch", load.batch]
     elif load.churn is not None:

@@ -130,8 +130,8 @@ class Running:
     """A server that has been started and answers.
 
     Attributes:
-        port: Where its subscribers connect, on 127.0.0.1.
-        publish_port: Where its publishers do.
+        port: Where its clients connect, on 127.0.0.1: subscribers, and who publishes over a websocket.
+        publish_port: Where all other publishers do.
         pids: Its processes; the load generator counts their children as well.
     """
 

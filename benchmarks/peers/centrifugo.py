@@ -28,10 +28,9 @@ CONFIGURATION: Final[dict[str, Any]] = {
         "insecure": True,  # whoever connects may do everything, as with the others
         "ping_interval": "1h",
         "history_max_publication_limit": 1000,
-        "recovery_max_publication_limit": 1000,
     },
     "channel": {
-        "namespaces": [{"name": "kept", "history_size": 1000, "history_ttl": "1h", "allow_recovery": True}],
+        "namespaces": [{"name": "kept", "history_size": 1000, "history_ttl": "1h"}],
     },
     "http_api": {"key": KEY},
     "uni_sse": {"enabled": True},
@@ -45,10 +44,9 @@ def _batch(message: str) -> Publish:
     return Publish(path="/api/batch", body=f'{{"publish":{message}}}', headers=API, head='{"commands":[', tail="]}")
 
 
-def _subscriber(**request: object) -> Dial:
-    """A bidirectional websocket that subscribes."""
-    subscribe = json.dumps({"id": 2, "subscribe": request}, separators=(",", ":"))
-    return Dial("/connection/websocket", opening=(CONNECT, subscribe), lockstep=True)
+def _connected(request: str) -> Dial:
+    """A bidirectional websocket that asks for one thing."""
+    return Dial("/connection/websocket", opening=(CONNECT, f'{{"id":2,{request}}}'), lockstep=True)
 
 
 class Centrifugo(Peer):
@@ -59,7 +57,7 @@ class Centrifugo(Peer):
     install = f"GOBIN={in_cache('bin')} go install {MODULE}@v6.9.1"
     clusters = True
     dialect = Dialect(
-        subscriber=_subscriber(channel="bench%c"),
+        subscriber=_connected('"subscribe":{"channel":"bench%c"}'),
         publish=Publish(path="/api/publish", body=MESSAGE, headers=API),
         batch=_batch(MESSAGE),
         client_publish=Publish(
@@ -74,7 +72,8 @@ class Centrifugo(Peer):
             joined='"id":4',
             left='"id":5',
         ),
-        replay=_subscriber(channel="kept:kept", recover=True),
+        # Recovery wants the epoch of the channel, which only who was subscribed before knows.
+        replay=_connected('"history":{"channel":"kept:kept","limit":1000,"since":{"offset":0,"epoch":""}}'),
         kept_publish=Publish(path="/api/publish", body=KEPT, headers=API),
         kept_batch=_batch(KEPT),
     )

@@ -6,9 +6,11 @@ import getpass
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from shutil import which
+from time import monotonic, sleep
 from typing import Final
 
 from ..processes import free_port, started
@@ -36,31 +38,32 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-{redis}  server {{
+{upstream}  server {{
     listen 127.0.0.1:{port} backlog=4096;
     location ~ ^/pub/(\w+)$ {{
       nchan_publisher http;
       nchan_channel_id $1;
       nchan_store_messages off;
-    }}
+{through}    }}
     location ~ ^/sub/(\w+)$ {{
       nchan_pubsub websocket eventsource;
       nchan_channel_id $1;
       nchan_subscriber_first_message newest;
       nchan_store_messages off;
-    }}
+{through}    }}
     location ~ ^/keep/(\w+)$ {{
       nchan_pubsub http websocket;
       nchan_channel_id $1;
       nchan_subscriber_first_message oldest;
       nchan_message_buffer_length 1000;
-    }}
+{through}    }}
   }}
 }}
 """
-REDIS: Final = """  upstream bus {{ nchan_redis_server redis://127.0.0.1:{port}; }}
-  nchan_redis_pass bus;
-"""
+REDIS: Final = "  upstream bus {{ nchan_redis_server redis://127.0.0.1:{port}; }}\n"
+THROUGH_REDIS: Final = "      nchan_redis_pass bus;\n"
+"""In each location, when there are two nodes."""
+READY_SECONDS: Final = 10.0
 
 
 class Nchan(Peer):
@@ -95,8 +98,8 @@ class Nchan(Peer):
 
     def settings(self) -> str:
         """The configuration file."""
-        placeholders = {"folder": "FOLDER", "port": "PORT", "redis": "", "user": "USER"}
-        return f"# the publisher sends the whole envelope\n{CONFIGURATION.format(module=MODULE, **placeholders)}"
+        file = CONFIGURATION.format(module=MODULE, user="USER", folder="FOLDER", port="PORT", upstream="", through="")
+        return f"# the publisher sends the whole envelope; two nodes: nchan_redis_pass in each location\n{file}"
 
     @contextmanager
     def running(self, folder: Path) -> Iterator[Running]:
@@ -107,10 +110,12 @@ class Nchan(Peer):
     @contextmanager
     def cluster(self, folder: Path, redis_port: int) -> Iterator[tuple[Running, Running]]:
         """Starts two nodes over Redis."""
-        redis = REDIS.format(port=redis_port)
         for name in ("one", "other"):
             (folder / name).mkdir()
-        with _node(folder / "one", redis) as one, _node(folder / "other", redis) as other:
+        upstream = REDIS.format(port=redis_port)
+        with _node(folder / "one", upstream) as one, _node(folder / "other", upstream) as other:
+            for node in (one, other):
+                _wait_for_redis(node.port)
             yield one, other
 
 
@@ -119,12 +124,32 @@ def _nginx() -> str | None:
 
 
 @contextmanager
-def _node(folder: Path, redis: str) -> Iterator[Running]:
-    file, port = folder / "nginx.conf", free_port()
+def _node(folder: Path, upstream: str) -> Iterator[Running]:
+    port = free_port()
     # Its worker must reach the folder, which is ours alone.
-    user = getpass.getuser()
-    file.write_text(CONFIGURATION.format(module=MODULE, user=user, folder=folder, port=port, redis=redis))
+    values = {"module": MODULE, "user": getpass.getuser(), "folder": folder, "port": port}
+    through = THROUGH_REDIS if upstream else ""
+    file = folder / "nginx.conf"
+    file.write_text(CONFIGURATION.format(**values, upstream=upstream, through=through))
     command: list[str | Path] = [_nginx() or "nginx", "-p", folder, "-c", file, "-e", "stderr"]
     # The worker does not notice when its master is killed; a master that is told to end ends it.
     with started(command, folder, port, if_orphaned=signal.SIGTERM) as process:
         yield Running(port, port, (process.pid,))
+
+
+def _wait_for_redis(port: int) -> None:
+    """It listens at once, and answers 503 until it is connected.
+
+    Raises:
+        RuntimeError: It is not.
+    """
+    deadline = monotonic() + READY_SECONDS
+    with closing(HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS)) as client:
+        while monotonic() < deadline:
+            client.request("POST", "/pub/ready", "{}")
+            answer = client.getresponse()
+            answer.read()
+            if answer.status < 300:
+                return
+            sleep(0.02)
+    raise RuntimeError(f"nchan answers {answer.status}: it has no connection to Redis")

@@ -67,6 +67,7 @@ def test_a_publisher_that_dials() -> None:
     publish = Publish("websocket", body="%p", dial=Dial("/w", opening=("hello",), greeting=True))
     words = command_line(Load(Dial(), conns=1, publish=publish, messages=1), SERVER)
     assert after(words, "--publish") == ["websocket"]
+    assert after(words, "--publish-port") == ["81"]  # as all clients
     assert after(words, "--publish-dial-path") == ["/w"]
     assert after(words, "--publish-opening") == ["hello"]
     assert "--publish-greeting" in words

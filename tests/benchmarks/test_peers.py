@@ -1,16 +1,20 @@
-"""The servers that are measured: those that are here start, answer and end."""
+"""The servers that are measured: those that are here start, deliver and end."""
 
 from __future__ import annotations
 
+import os
 import socket
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from benchmarks.peers.base import Peer
+from benchmarks.loading import Load, run
+from benchmarks.peers.base import Dial, Dialect, Peer, Running
 from benchmarks.peers.registry import all_peers
-from benchmarks.peers.sethpusher import SethPusher
 from benchmarks.processes import free_port, redis_server, started
+from benchmarks.programs import built
 
 
 def test_names_are_words_of_which_each_means_one_peer() -> None:
@@ -29,22 +33,92 @@ def test_each_says_what_it_is_and_how_to_install_it(peer: Peer) -> None:
         assert peer.settings()
 
 
-@pytest.mark.parametrize("peer", all_peers(), ids=lambda peer: peer.name)
-def test_it_listens_and_is_gone_afterwards(peer: Peer, tmp_path: Path) -> None:
+def present(peer: Peer) -> Peer:
     if missing := peer.missing():
         pytest.skip(f"{missing} is not here: {peer.install}")
-    with peer.running(tmp_path) as running:
-        socket.create_connection(("127.0.0.1", running.port), 5).close()
-        assert Path(f"/proc/{running.pids[0]}").exists()
-    assert not Path(f"/proc/{running.pids[0]}").exists()
+    return peer
 
 
-def test_two_nodes_over_redis(tmp_path: Path) -> None:
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    with redis_server(folder) as (port, _), SethPusher().cluster(tmp_path, port) as (one, other):
-        assert one.port != other.port
-        assert one.pids != other.pids
+def delivered(peer: Peer, running: Running, part: str) -> float:
+    """How many deliveries there were in a small run with a part of the dialect; the generator counts each."""
+    return run([str(built("load"))], small(peer.dialect, part), running)["delivered"]
+
+
+def small(dialect: Dialect, part: str) -> Load:
+    load = Load(dialect.subscriber, conns=3, publish=dialect.publish, messages=4, settle_ms=100, timeout_s=10)
+    match part:
+        case "batch":
+            return replace(load, publish=dialect.batch, batch=2)
+        case "kept_batch":
+            return replace(load, publish=dialect.kept_batch, batch=2, conns=0)
+        case "kept_publish":
+            return replace(load, publish=dialect.kept_publish, conns=0)
+        case "replay":
+            return replace(load, dial=dialect.replay or Dial(), publish=None, replay=4)
+        case "churn":
+            return replace(load, publish=None, churn=dialect.churn, cycles=4, churners=2)
+        case "client_publish":
+            return replace(load, publish=dialect.client_publish)
+        case "streaming" | "polling":
+            return replace(load, dial=getattr(dialect, part))
+    return load
+
+
+LEISURELY: Final = ("release-0.2.2", "python-socketio")
+"""Take more than a second to start or to end."""
+ALL: Final = [
+    pytest.param(peer, id=peer.name, marks=pytest.mark.slow if peer.name in LEISURELY else ()) for peer in all_peers()
+]
+
+
+@pytest.mark.parametrize("peer", ALL)
+def test_three_subscribers_get_four_messages_and_nothing_is_left_behind(peer: Peer, tmp_path: Path) -> None:
+    with present(peer).running(tmp_path) as running:
+        assert delivered(peer, running, "publish") == 12
+    for pid in running.pids:
+        with pytest.raises(ProcessLookupError):
+            os.killpg(pid, 0)
+    for port in {running.port, running.publish_port}:
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            again.bind(("127.0.0.1", port))
+            again.listen()
+
+
+PARTS: Final = [
+    (peer, field.name)
+    for peer in all_peers()
+    for field in fields(Dialect)
+    if field.name not in ("subscriber", "publish", "probe") and getattr(peer.dialect, field.name)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("peer", "part"), PARTS, ids=lambda value: getattr(value, "name", value))
+def test_its_clients_say_what_it_understands(peer: Peer, part: str, tmp_path: Path) -> None:
+    with present(peer).running(tmp_path) as running:
+        if part == "replay":
+            delivered(peer, running, "kept_publish")
+        wanted = 0 if part in ("churn", "kept_publish", "kept_batch") else 12
+        assert delivered(peer, running, part) == wanted
+
+
+PAIRS: Final = [
+    pytest.param(peer, id=peer.name, marks=() if peer.name == "seth-pusher" else pytest.mark.slow)
+    for peer in all_peers()
+    if peer.clusters
+]
+
+
+@pytest.mark.parametrize("peer", PAIRS)
+def test_two_nodes_over_redis(peer: Peer, tmp_path: Path) -> None:
+    redis, nodes = tmp_path / "redis", tmp_path / "nodes"
+    redis.mkdir()
+    nodes.mkdir()
+    with redis_server(redis) as (port, _), present(peer).cluster(nodes, port) as (one, other):
+        assert not set(one.pids) & set(other.pids)
+        between = Running(other.port, one.publish_port, (*one.pids, *other.pids))
+        assert delivered(peer, between, "publish") == 12
 
 
 def test_a_program_that_ends_is_an_error_with_the_end_of_its_log(tmp_path: Path) -> None:

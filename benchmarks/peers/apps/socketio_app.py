@@ -45,7 +45,9 @@ def main(port: int, redis_url: str | None = None) -> None:
         await server.leave_room(client, channel)
         return "out"
 
-    server.on("publish", lambda client, channel, message: publish(channel, message))
+    @server.on("publish")  # type: ignore[untyped-decorator]
+    async def client_publish(_: str, channel: str, message: Any) -> None:
+        await publish(channel, message)
 
     application = web.Application()
     server.attach(application)
