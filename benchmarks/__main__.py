@@ -62,8 +62,11 @@ def _measure(words: Sequence[str]) -> int:
     )
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "results.json"
-    results = measure(plan, lambda line: print(line, file=sys.stderr), lambda kept: schema.write(path, kept))
-    schema.write(path, results)
+    try:
+        results = measure(plan, lambda line: print(line, file=sys.stderr), lambda kept: schema.write(path, kept))
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; {path} has the rounds that had come to their end, if any", file=sys.stderr)
+        return 130
     print(*write_page(results, options.out), path, sep="\n")
     return 0
 

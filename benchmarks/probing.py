@@ -46,6 +46,10 @@ class Probe:
         self._thread.join(ANSWER_SECONDS)
         self._socket.close()
 
+    def join(self, seconds: float) -> None:
+        """Waits, at most so long, until it asks no more because of a failure."""
+        self._thread.join(seconds)
+
     def figures(self, began_ns: float, ended_ns: float) -> dict[str, float]:
         """What requests took that were under way between two moments of CLOCK_MONOTONIC.
 

@@ -20,6 +20,8 @@ __all__ = ["Plan", "measure", "order"]
 
 ROOT: Final = Path(__file__).parents[1]
 OUT_OF_TIME: Final = "out of time"
+REASON: Final = 400
+"""Characters of a failure's reason that are kept, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class _Measuring:
                 round=round, place=place, figures=measured(scenario, peer, self._plan.generator, self._plan.quick)
             )
         except Failure as failure:
-            run = Run(round=round, place=place, figures={}, failure=str(failure))
+            run = Run(round=round, place=place, figures={}, failure=_short(str(failure)))
         chief = scenario.figures[0]
         came = f"failed: {run.failure}" if run.failure else f"{chief} {run.figures.get(chief, float('nan')):.4g}"
         self._say(f"round {round}: {scenario.name}: {peer.name}: {came} ({monotonic() - begun:.1f} s)")
@@ -141,6 +143,12 @@ class _Measuring:
                 for (scenario, peer), runs in self._runs.items()
             ),
         )
+
+
+def _short(text: str) -> str:
+    """A reason in one line; of a long one (the end of a server's log) its two ends."""
+    line = " ".join(text.split())
+    return line if len(line) <= REASON else f"{line[: REASON // 2]} ... {line[-REASON // 2 :]}"
 
 
 def _facts(peer: Peer) -> PeerFacts:

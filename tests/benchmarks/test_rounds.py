@@ -67,6 +67,15 @@ def test_a_failed_run_stands_in_the_results_with_its_reason(answers: Any) -> Non
     assert "failed: 1 missing" in said[1]
 
 
+def test_a_long_reason_is_kept_by_its_ends(answers: Any) -> None:
+    generator = answers({"code": 1, "said": f"began {'.' * 5000} ended"})
+    results, _ = measured(Plan([Pretended("a")], [scenario("fanout-100")], 1, generator))
+    reason = results.cells[0].runs[0].failure
+    assert reason is not None
+    assert len(reason) < 450
+    assert (reason[:5], reason[-5:]) == ("began", "ended")
+
+
 def test_who_is_missing_or_unable_is_passed_over_by_name(answers: Any) -> None:
     peers = [Pretended("a"), Pretended("b", absent="Node.js")]
     plan = Plan(peers, [scenario("replay-1000"), scenario("fanout-15000")], 1, answers(FINE))
