@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import errors
 from .answers import Refused
 from .backends.base import Accepted, Backend, Outgoing, Position
 from .backends.capabilities import as_history
+from .batching import Batch, Line
 from .errors import BackendError, HookError, RequestError
 from .plugins.steps import FailureLog
 from .publication import Publication
@@ -47,27 +48,6 @@ class Published(NamedTuple):
 
 
 Result = Published | RequestError
-
-
-class _Call:
-    """One publisher's publications on their way through persist: one future for all of them, however many batches."""
-
-    __slots__ = ("_left", "_results", "future")
-
-    def __init__(self, count: int, future: asyncio.Future[list[Result]]) -> None:
-        self._results: list[Any] = [None] * count
-        self._left = count
-        self.future = future
-
-    def settle(self, place: int, result: Result) -> None:
-        """Takes what has become of one of them; the last one settles the call."""
-        self._results[place] = result
-        self._left -= 1
-        if not self._left and not self.future.done():
-            self.future.set_result(self._results)
-
-
-_Waiting: TypeAlias = tuple[Publication, _Call, int]
 
 
 class Publisher:
@@ -103,7 +83,7 @@ class Publisher:
         self._failures = FailureLog(logger=log)  # a full disk fails every batch, and would fill the next one by its log
         self._window = idempotency_window
         self._backend: Backend | None = None
-        self._waiting: list[_Waiting] = []
+        self._waiting: Line[Result] = Line()
         self._worker: asyncio.Task[None] | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self._keyed: dict[tuple[Address, str], asyncio.Future[Result]] = {}
@@ -125,6 +105,8 @@ class Publisher:
             return await self._send(publications)
         if any(publication.idempotency_key is not None for publication in publications):
             return await self._publish_once(publications)
+        if self._hooks.transform is None and publications:
+            return await self._persist(tuple(publications))
         return await self._publish_through_hooks(publications)
 
     async def _publish_once(self, publications: Sequence[Publication]) -> list[Result]:
@@ -232,44 +214,40 @@ class Publisher:
 
     async def _persist(self, publications: Sequence[Publication]) -> list[Result]:
         loop = asyncio.get_running_loop()
-        call = _Call(len(publications), loop.create_future())
-        self._waiting.extend((publication, call, place) for place, publication in enumerate(publications))
+        future: asyncio.Future[list[Result]] = loop.create_future()
+        self._waiting.put(publications, future)
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         # A publisher that goes away does not take back what it published.
-        return await asyncio.shield(call.future)
+        return await asyncio.shield(future)
 
     async def _work(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH_LIMIT], self._waiting[BATCH_LIMIT:]
-                await self._work_on(batch)
+                await self._work_on(self._waiting.take(BATCH_LIMIT))
         finally:
             self._worker = None
 
-    async def _work_on(self, batch: list[_Waiting]) -> None:
-        publications = [publication for publication, _, _ in batch]
+    async def _work_on(self, batch: Batch[Result]) -> None:
+        count = len(batch.publications)
         persist = self._hooks.persist
         try:
             if persist is not None:
-                await persist(tuple(publications))
+                await persist(tuple(batch.publications))
         except HookError as error:
-            self._failures.report(error, f"persist failed for {len(batch)} publications: ")
+            self._failures.report(error, f"persist failed for {count} publications: ")
             if not self._go_on:
-                self.failed += len(batch)
-                refusal = RequestError(errors.UNAVAILABLE)
-                for _, call, place in batch:
-                    call.settle(place, refusal)
+                self.failed += count
+                batch.settle([RequestError(errors.UNAVAILABLE)] * count)
                 return
         # The backend's answer is not awaited here: the next batch is persisted meanwhile. Tasks start in the order
         # in which they are made, so the backend gets the batches in order.
-        task = asyncio.get_running_loop().create_task(self._send_for(batch, publications))
+        task = asyncio.get_running_loop().create_task(self._send_for(batch))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _send_for(self, batch: list[_Waiting], publications: list[Publication]) -> None:
-        for (_, call, place), result in zip(batch, await self._send(publications), strict=True):
-            call.settle(place, result)
+    async def _send_for(self, batch: Batch[Result]) -> None:
+        batch.settle(await self._send(batch.publications))
 
     async def _send(self, publications: Sequence[Publication]) -> list[Result]:
         if self._backend is None:
