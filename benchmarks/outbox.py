@@ -1,14 +1,17 @@
 """What the outbox of persist_http costs: publishing with it beside publishing without it, in one run.
 
-    python -m benchmarks.outbox [--batches N] [--size N] [--connections N] [--rounds N]
+    python -m benchmarks.outbox [--rounds N] [--publications N] [--batch N] [--connections N] [--seconds N]
 
-Rounds alternate between a server without persister, and one with the outbox in each durability; figures are medians
-over the rounds. All publish through the batch API, as fast as they are answered, from some connections of one process;
-the API that the outbox posts to is another process on this machine. It counts: a publication that was answered 200 and
-has not come in the end is a failure, not a result. Latencies are those of a whole call, so of a batch.
+Needs a C compiler. Rounds alternate between a server without a persister, and one with the outbox in each durability;
+figures are medians over the rounds, and a ratio is that of two floods of one round.
 
-Beside them stands the group commit alone: as many rows as a batch has, put into an outbox on the same disk, one commit
-after the other, by a process that does nothing else.
+*Flood*: all publish through the batch API, as fast as they are answered, from the C load generator, which sleeps when
+it has nothing to do. The API that the outbox posts to is a process on this machine that only counts and answers. A
+publication that was answered and has not come there in the end is a failure, not a result.
+
+*Singles*: one publication in each call, over HTTP, at half the rate that such calls reach at the most with the same
+connections. Beside their latency stands how long the group commits took meanwhile, in that very server: a publication
+waits for the commit under way and for its own, so its p99 should be at most two of theirs and what HTTP takes.
 """
 
 from __future__ import annotations
@@ -16,190 +19,273 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import re
+import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
+from unittest.mock import patch
+
+from .loading import Load, run
+from .peers.base import Dial, Publish, Running
+from .peers.sethpusher import SethPusher
+from .processes import free_port, started
+from .programs import built
 
 SECONDS: Final = 60.0
-WARM_UP: Final = 5
-"""Calls of each connection that are made before, and not measured."""
 KINDS: Final = ("none", "memory", "process", "power")
+CHANNELS: Final = 10
+MARK: Final = b'"accepted_at":'
+"""Every publication that is posted has it once."""
+SINGLES: Final = 10_000
+"""By so many it is found out how many singles in a second a server takes at the most."""
+PACED: Final = 64
+"""Connections that singles are published over."""
+SINGLE: Final = b'POST /api/channels/bench/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"t":"x"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs.
+
+    Attributes:
+        port: Where it listens.
+        pid: Its process.
+        commits: Where it writes, when it ends, how long its group commits took: see :func:`_serve`.
+    """
+
+    port: int
+    pid: int
+    commits: Path
 
 
 def main() -> None:
-    """Measures and prints; or is the API, when it is told so."""
+    """Measures and prints; or is the API or a server, when it is told so."""
+    if sys.argv[1:2] == ["--api"]:
+        asyncio.run(_api(int(sys.argv[2])))
+    elif sys.argv[1:2] == ["--serve"]:
+        _serve(Path(sys.argv[2]), sys.argv[3:])
+    else:
+        _measure(_options())
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=400, help="calls per round")
-    parser.add_argument("--size", type=int, default=100, help="publications in a call")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--publications", type=int, default=100_000, help="in each flood")
+    parser.add_argument("--batch", type=int, default=100, help="publications in a call of a flood")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.api:
-        asyncio.run(_api())
-        return
-    figures: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
-    with _process([sys.executable, __file__, "--api"], "stdout") as api:
-        for _ in range(options.rounds):
+    parser.add_argument("--seconds", type=float, default=5.0, help="for which singles are published")
+    return parser.parse_args()
+
+
+def _measure(options: argparse.Namespace) -> None:
+    floods: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    singles: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory(dir=".") as scratch:
+        folder = Path(scratch)
+        api = free_port()
+        with started([sys.executable, "-m", "benchmarks.outbox", "--api", str(api)], folder, api) as process:
+            for number in range(options.rounds):
+                for kind in KINDS:
+                    with _server(folder / f"{kind}-{number}", kind, api) as server:
+                        floods[kind].append(_flood(server, kind, api, process.pid, options))
             for kind in KINDS:
-                with tempfile.TemporaryDirectory(dir=".") as folder:
-                    figures[kind].append(_round(kind, Path(folder), api, options))
-        with tempfile.TemporaryDirectory(dir=".") as folder:
-            commits = _commits(Path(folder), options)
-    _report(figures, commits)
-
-
-def _round(kind: str, folder: Path, api: int, options: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, "-m", "sethpusher_core", "--port=0", f"--state-dir={folder.resolve()}"]
-    command += ["--load-plugins=persist_http"]
-    if kind != "none":
-        command += [f"--persist-http-api-url=http://127.0.0.1:{api}/", f"--persist-http-durability={kind}"]
-    with _process(command, "stderr") as port:
-        begun = asyncio.run(_posted(api))
-        return asyncio.run(_load(port, api if kind != "none" else None, begun, options))
-
-
-async def _load(port: int, api: int | None, begun: int, options: argparse.Namespace) -> dict[str, float]:
-    publications = [{"channel": f"bench.{number % 10}", "message": {"n": number}} for number in range(options.size)]
-    body = json.dumps({"publications": publications}).encode()
-    request = b"POST /api/batch/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    left, latencies = WARM_UP * options.connections, []
-
-    async def publish() -> None:
-        nonlocal left
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-        while left > 0:
-            left -= 1
-            began = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            found = re.search(rb"(?i)content-length: (\d+)", head)
-            answer = await reader.readexactly(int(found[1])) if found else b""
-            latencies.append(time.perf_counter() - began)
-            if answer.count(b'"status":200') != options.size + 1:
-                raise SystemExit(f"not taken: {head!r} {answer[:200]!r}")
-        writer.close()
-
-    await asyncio.gather(*(publish() for _ in range(options.connections)))
-    if api is not None:
-        begun += WARM_UP * options.connections * options.size
-        await _until_posted(api, begun)
-    left, latencies = options.batches, []
-    began = time.perf_counter()
-    await asyncio.gather(*(publish() for _ in range(options.connections)))
-    published = time.perf_counter()
-    total = options.batches * options.size
-    figures = {
-        "rate": total / (published - began),
-        "p50": statistics.median(latencies),
-        "p99": sorted(latencies)[int(len(latencies) * 0.99)],
-    }
-    if api is not None:
-        behind = total - (await _posted(api) - begun)
-        await _until_posted(api, begun + total)
-        figures["behind"] = behind / total
-        figures["posted"] = total / (time.perf_counter() - began)
-    return figures
-
-
-async def _until_posted(api: int, count: int) -> None:
-    deadline = time.perf_counter() + SECONDS
-    while await _posted(api) < count:
-        if time.perf_counter() > deadline:
-            raise SystemExit("what was answered 200 has not come to the API")
-        await asyncio.sleep(0.01)
-
-
-def _commits(folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:
-    from sethpusher_persist_http.files import OutboxFiles
-    from sethpusher_persist_http.groups import Bounds, Group
-    from sethpusher_persist_http.letters import NewLetter
-    from sethpusher_persist_http.outbox import Outbox
-
-    body = (
-        b'{"id":"94c2abe4b448-1","channel":"bench.1","message":{"n":1},"sender_id":null,"accepted_at":1795667704.935}'
-    )
-    times: dict[str, list[float]] = {}
-    for kind, synchronous in (("process", "NORMAL"), ("power", "FULL")):
-        files = OutboxFiles(folder / kind)
-        files.acquire()
-        outbox = Outbox(files, Bounds(), synchronous=synchronous)
-        batch = [NewLetter(f"94c2abe4b448-{n:x}", 1, '{"channel":"bench.1"}', body, False) for n in range(options.size)]
-        times[kind] = []
-        for _ in range(200):
-            began = time.perf_counter()
-            outbox.commit(Group([batch]))
-            times[kind].append(time.perf_counter() - began)
-        outbox.close()
-        files.release()
-    return times
-
-
-def _report(figures: dict[str, list[dict[str, float]]], commits: dict[str, list[float]]) -> None:
-    def median(kind: str, name: str) -> float:
-        return statistics.median(round[name] for round in figures[kind])
-
-    base = median("none", "rate")
-    print("outbox     publications/s  ratio   p50 ms   p99 ms   not posted at the end   posted/s, to the last")
-    for kind in KINDS:
-        rate = median(kind, "rate")
-        line = f"{kind:10} {rate:14.0f} {rate / base:6.2f}"
-        line += f" {median(kind, 'p50') * 1e3:8.1f} {median(kind, 'p99') * 1e3:8.1f}"
-        if kind != "none":
-            line += f" {median(kind, 'behind'):20.1%} {median(kind, 'posted'):20.0f}"
-        print(line)
-    for kind, times in commits.items():
-        print(
-            f"a commit alone, {kind:8} p50 {statistics.median(times) * 1e3:5.1f} ms, "
-            f"p99 {sorted(times)[int(len(times) * 0.99)] * 1e3:5.1f} ms"
-        )
+                with _server(folder / f"{kind}-singles", kind, api) as server:
+                    singles[kind] = _singles(server, options)
+                singles[kind] |= _commits(server, singles[kind]["began"], singles[kind]["ended"])
+    _report(floods, singles)
 
 
 @contextmanager
-def _process(command: list[str], stream: str) -> Iterator[int]:
-    """A process that says in its first lines on which port it listens."""
-    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, stream: subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, **pipes)
-    try:
-        lines = getattr(process, stream)
-        port = next(int(found[1]) for line in lines if (found := re.search(r"http://127\.0\.0\.1:(\d+)/", line)))
-        yield port
-    finally:
-        process.terminate()
-        process.communicate(timeout=SECONDS)
+def _server(folder: Path, kind: str, api: int) -> Iterator[Server]:
+    folder.mkdir()
+    port, commits = free_port(), folder / "commits.json"
+    command = [sys.executable, "-m", "benchmarks.outbox", "--serve", str(commits), f"--port={port}"]
+    command += [f"--state-dir={folder.resolve()}", "--load-plugins=persist_http", "--logging=warning"]
+    if kind != "none":
+        command += [f"--persist-http-api-url=http://127.0.0.1:{api}/", f"--persist-http-durability={kind}"]
+    with started(command, folder, port) as process:
+        yield Server(port, process.pid, commits)
 
 
-async def _posted(api: int) -> int:
-    reader, writer = await asyncio.open_connection("127.0.0.1", api)
-    writer.write(b"GET / HTTP/1.0\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
+def _flood(server: Server, kind: str, api: int, api_pid: int, options: argparse.Namespace) -> dict[str, float]:
+    warm_up = 10 * options.batch * options.connections
+    load = Load(Dial(), channels=CHANNELS, publish=SethPusher.dialect.batch, batch=options.batch, settle_ms=0)
+    load = replace(load, publishers=options.connections, window=options.connections)
+    count = _posted(api)
+    _publish(server, replace(load, messages=warm_up))
+    if kind != "none":
+        count = _until_posted(api, count + warm_up)
+    cpu = _cpu(api_pid)
+    found = _publish(server, replace(load, messages=options.publications))
+    if kind != "none":
+        _until_posted(api, count + options.publications)
+        found["late_ms"] = time.monotonic() * 1e3 - found["ended_ns"] / 1e6
+        found["api_cpu_us"] = (_cpu(api_pid) - cpu) / options.publications
+    return found
+
+
+def _publish(server: Server, load: Load) -> dict[str, float]:
+    # A core that spins is one that the outbox's thread and the API would not have.
+    return run([str(built("load")), "--sleep"], load, Running(server.port, server.port, (server.pid,)))
+
+
+def _posted(api: int) -> int:
+    """How many publications have come to the API."""
+    with socket.create_connection(("127.0.0.1", api), SECONDS) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
     return int(answer.rpartition(b"\r\n")[2])
 
 
-async def _api() -> None:
-    """Takes posts, and answers a GET with how many publications have come."""
-    count = 0
+def _until_posted(api: int, count: int) -> int:
+    deadline = time.monotonic() + SECONDS
+    while _posted(api) < count:
+        if time.monotonic() > deadline:
+            raise SystemExit("what was answered has not come to the API")
+        time.sleep(0.005)
+    return count
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal count
-        head = await reader.readuntil(b"\r\n\r\n")
-        found = re.search(rb"(?i)content-length: (\d+)", head)
-        body = await reader.readexactly(int(found[1])) if found else b""
-        count += body.count(b'"accepted_at":')
-        text = b"%d" % count
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(text), text))
+
+def _cpu(pid: int) -> float:
+    """Microseconds of processor time of a process with one thread."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e3
+
+
+def _singles(server: Server, options: argparse.Namespace) -> dict[str, float]:
+    load = Load(Dial(), publish=Publish(path="/api/channels/bench/"), messages=SINGLES, settle_ms=0)
+    rate = _publish(server, replace(load, publishers=PACED, window=PACED))["publications_per_s"] / 2
+    began = time.monotonic()
+    latencies = asyncio.run(_paced(server.port, rate, options.seconds))
+    return {"rate": rate, "began": began, "ended": time.monotonic(), **_percentiles("publish", latencies)}
+
+
+async def _paced(port: int, rate: float, seconds: float) -> list[float]:
+    """Publishes at a rate, over connections that take turns; gives the seconds that each call took."""
+    latencies: list[float] = []
+    begin = time.monotonic() + 0.1
+
+    async def publish(first: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number in range(first, int(rate * seconds), PACED):
+            await asyncio.sleep(begin + number / rate - time.monotonic())
+            began = time.monotonic()
+            writer.write(SINGLE)
+            answer = await reader.readuntil(b"}")
+            latencies.append(time.monotonic() - began)
+            if b" 200 OK" not in answer:
+                raise SystemExit(f"not taken: {answer!r}")
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 24)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", flush=True)
+    await asyncio.gather(*(publish(first) for first in range(PACED)))
+    return latencies
+
+
+def _percentiles(name: str, seconds: list[float]) -> dict[str, float]:
+    seconds = sorted(seconds) or [math.nan]
+    return {f"{name} p{percent}": seconds[len(seconds) * percent // 100] * 1e3 for percent in (50, 99)}
+
+
+def _report(floods: dict[str, list[dict[str, float]]], singles: dict[str, dict[str, float]]) -> None:
+    def middle(values: Iterable[float]) -> str:
+        values = sorted(values)
+        return f"{statistics.median(values):.5g} ({values[0]:.5g} .. {values[-1]:.5g})"
+
+    ratios = {
+        kind: [
+            own["publications_per_s"] / bare["publications_per_s"]
+            for own, bare in zip(runs, floods["none"], strict=True)
+        ]
+        for kind, runs in floods.items()
+    }
+    print("flood, in calls of many publications: medians (least .. most)")
+    for kind, runs in floods.items():
+        print(f"  {kind}")
+        print(f"    publications per second      {middle(run['publications_per_s'] for run in runs)}")
+        print(f"    of those without an outbox   {middle(round(ratio, 3) for ratio in ratios[kind])}")
+        print(f"    server CPU each, us          {middle(run['server_cpu_us_per_publication'] for run in runs)}")
+        print(f"    call p50, ms                 {middle(run['publish_p50_us'] / 1e3 for run in runs)}")
+        print(f"    call p99, ms                 {middle(run['publish_p99_us'] / 1e3 for run in runs)}")
+        if kind != "none":
+            print(f"    last one posted, ms later    {middle(run['late_ms'] for run in runs)}")
+            print(f"    the API's CPU each, us       {middle(run['api_cpu_us'] for run in runs)}")
+    print("singles, at half of what they reach: ms")
+    for kind, found in singles.items():
+        print(f"  {kind:8} {found['rate']:6.0f}/s", end="")
+        print("".join(f"   {name} {found[name]:6.2f}" for name in found if " p" in name))
+
+
+# ------------------------------------------------------------------------------------------------- other processes
+
+
+def _serve(commits: Path, arguments: list[str]) -> None:
+    """The server, which writes down when each commit of publications began and how long it took."""
+    from sethpusher_persist_http.groups import Group, Stored
+    from sethpusher_persist_http.outbox import Outbox
+
+    from sethpusher_core.cli import main
+
+    times: list[tuple[float, float]] = []
+    commit = Outbox.commit
+
+    def timed(outbox: Outbox, group: Group) -> Stored:
+        began = time.monotonic()
+        stored = commit(outbox, group)
+        if group.batches:
+            times.append((began, time.monotonic() - began))
+        return stored
+
+    sys.argv[1:] = arguments
+    try:
+        with patch.object(Outbox, "commit", timed):
+            main()
+    finally:
+        commits.write_text(json.dumps(times))
+
+
+def _commits(server: Server, began: float, ended: float) -> dict[str, float]:
+    """How long the commits between two moments took, of a server that has ended."""
+    times = [took for at, took in json.loads(server.commits.read_text()) if began <= at <= ended]
+    return _percentiles("commit", times)
+
+
+class _Api(asyncio.Protocol):
+    """Takes posts, counts, and answers a GET with how many publications have come; one request for each connection."""
+
+    count = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._chunks: list[bytes] = []
+        self._missing: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self._chunks.append(data)
+        if self._missing is None:
+            head, end, _ = b"".join(self._chunks).partition(b"\r\n\r\n")
+            if not end:
+                return
+            found = re.search(rb"(?i)content-length: (\d+)", head)
+            self._missing = len(head) + 4 + (int(found[1]) if found else 0)
+            data = b"".join(self._chunks)
+        self._missing -= len(data)
+        if self._missing <= 0:
+            _Api.count += b"".join(self._chunks).count(MARK)
+            text = b"%d" % _Api.count
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
+            self._transport.close()
+
+
+async def _api(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(_Api, "127.0.0.1", port)
     await server.serve_forever()
 
 
