@@ -151,6 +151,7 @@ def _behind(results: Results) -> Iterator[str]:
     elif lines:
         yield f"Every figure in which one of {', '.join(rivals)} does better, by the medians:"
         yield "\n".join(lines)
+        yield _words("behind")
     else:
         yield f"In no figure does one of {', '.join(rivals)} do better."
 
