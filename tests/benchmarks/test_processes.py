@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.timing import UNIT
 
+from benchmarks.peers.nchan import Nchan
 from benchmarks.processes import started
 
 STARTER = """
@@ -25,17 +26,43 @@ with started(["sleep", "600"], Path(sys.argv[1])) as process:
 """
 
 
+NGINX = """
+import sys
+from pathlib import Path
+from benchmarks.peers.nchan import Nchan
+
+with Nchan().running(Path(sys.argv[1])) as running:
+    print(Path(f"/proc/{running.pids[0]}/task/{running.pids[0]}/children").read_text(), flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_a_program_ends_when_who_started_it_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", STARTER, str(tmp_path)]
+    assert ends_with_its_starter(STARTER, tmp_path)
+
+
+def test_so_does_the_worker_of_one_that_has_a_worker(tmp_path: Path) -> None:
+    if missing := Nchan().missing():
+        pytest.skip(f"{missing} is not here: {Nchan.install}")
+    assert ends_with_its_starter(NGINX, tmp_path)
+
+
+def ends_with_its_starter(script: str, folder: Path) -> bool:
+    """Whether the process that the script prints the number of ends when the one that runs the script is killed."""
+    command = [sys.executable, "-c", script, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         program = os.pidfd_open(int(starter.stdout.readline()))
         starter.kill()
+    return has_ended(program)
+
+
+def has_ended(program: int) -> bool:
+    """Whether a process ends within a bounded time; closes its descriptor."""
     try:
-        ended, _, _ = select.select([program], [], [], 50 * UNIT)
+        return bool(select.select([program], [], [], UNIT)[0])
     finally:
         os.close(program)
-    assert ended
 
 
 @pytest.mark.parametrize("deaf", ["", "trap '' TERM;"], ids=["told to end", "deaf to it"])
@@ -46,9 +73,5 @@ def test_what_a_program_started_ends_with_it(deaf: str, tmp_path: Path, monkeypa
     script = f"{deaf} sleep 600 & echo $! > {told}; wait; wait"
     with started(["sh", "-c", script], tmp_path) as process:
         child = os.pidfd_open(int(told.read_text()))
-    try:
-        ended, _, _ = select.select([child], [], [], 50 * UNIT)
-    finally:
-        os.close(child)
-    assert ended
+    assert has_ended(child)
     assert process.returncode == -(signal.SIGKILL if deaf else signal.SIGTERM)
