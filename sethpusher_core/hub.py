@@ -31,9 +31,9 @@ __all__ = ["Hub", "Local"]
 
 log = logging.getLogger("sethpusher.hub")
 
-SLICE: Final = 256
+SLICE: Final = 128
 """Recipients between two looks at the clock."""
-SLICE_SECONDS: Final = 0.01
+SLICE_SECONDS: Final = 0.002
 """How long a fan-out may hold the loop before it yields."""
 
 
