@@ -43,13 +43,17 @@ def _measure(words: Sequence[str]) -> int:
     parser.add_argument("--scenario", action="append", choices=scenarios, metavar="NAME", help="only these")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; with --quick 1")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), metavar="FOLDER")
-    parser.add_argument("--list", action="store_true", help="names the peers and the scenarios, and ends")
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="names the peers, what installs those not here, and the scenarios",
+    )
     options = parser.parse_args(words)
     if options.list:
-        for name, title in [(peer.name, peer.title) for peer in peers.values()] + [
-            (scenario.name, f"{scenario.group}: {scenario.title}") for scenario in SCENARIOS
-        ]:
-            print(f"{name:18}{title}")
+        for peer in peers.values():
+            print(f"{peer.name:18}{peer.title}{f'; not here: {peer.install}' if peer.missing() else ''}")
+        for scenario in SCENARIOS:
+            print(f"{scenario.name:18}{scenario.group}: {scenario.title}")
         return 0
     chosen = options.scenario or [one.name for one in SCENARIOS if one.quick_messages or not options.quick]
     plan = Plan(

@@ -102,7 +102,7 @@ class Dialect:
         publish: Publishing one message to ``bench%c`` from a back end.
         batch: Publishing many in one request.
         client_publish: Publishing from a client, over its websocket.
-        streaming: A subscriber over SockJS xhr-streaming.
+        streaming: A subscriber on one HTTP response that does not end: xhr-streaming of SockJS, or EventSource.
         polling: A subscriber over SockJS xhr-polling.
         churn: Joining and leaving.
         replay: A websocket subscriber that asks for everything kept in channel ``kept`` (``kept_publish`` fills it).

@@ -35,6 +35,15 @@ def test_the_list_names_servers_and_scenarios(capsys: pytest.CaptureFixture[str]
     assert names == [*(peer.name for peer in all_peers()), *(scenario.name for scenario in SCENARIOS)]
 
 
+def test_the_list_says_what_installs_a_server_that_is_not_here(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    command.main(["--list"])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("release-0.2.2 ")]
+    assert "; not here: pip download " in line
+
+
 def test_all_is_measured_in_three_rounds(plans: list[Plan], tmp_path: Path) -> None:
     command.main([f"--out={tmp_path}"])
     [plan] = plans
