@@ -116,6 +116,7 @@ struct conn {
     uint8_t stage, reading;
     uint8_t place;                /* truth.c: how far into a mark */
     bool connecting;              /* wire.c: it is not known yet whether somebody listens */
+    unsigned sockets;             /* likewise: how many it has had; what is read from one is not the next one's */
     uint8_t head_size, head[10];  /* websocket.c: the frame's head as far as it has come */
     bool gathers;                 /* whether the frame's bytes are kept in `held` */
     uint64_t left;                /* bytes that are left of the frame, the body, the chunk */

@@ -75,8 +75,7 @@ static void frame_ended(struct conn *c) {
 
 size_t frames_feed(struct conn *c, const char *data, size_t size) {
     const char *from = data;
-    int fd = c->fd;
-    while (size && c->fd == fd) {
+    while (size && c->fd >= 0) {
         if (c->head_size < head_needed(c)) {
             if (!head_taken(c, &data, &size)) break;
             frame_begun(c);

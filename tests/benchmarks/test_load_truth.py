@@ -235,7 +235,7 @@ def chunk(body: bytes) -> bytes:
 
 @pytest.mark.parametrize(("mode", "framed"), [("websocket", frame), ("stream", chunk)])
 def test_what_is_far_longer_than_a_socket_takes_or_gives_at_once(mode: str, framed: Callable[[bytes], bytes]) -> None:
-    with Hub(lambda subscriber, body: framed(body)) as hub:
+    with Hub(lambda subscriber, body: framed(b"y" * (1 << 20) + body)) as hub:
         options = ("--conns", 2, "--messages", 6, "--window", 2, "--size", 1 << 20)
         code, told, said = publish(hub.port, "--mode", mode, *options)
     assert (code, said, told["delivered"]) == (FINE, "", 12)
