@@ -12,6 +12,7 @@ from support.generator import FINE, REFUSED, TIMED_OUT, TIMEOUT, UNTRUE, USAGE, 
 from support.hub import Hub, frame
 from support.ports import hold_port
 from support.server import RunningServer
+from support.timing import SCALE, UNIT
 
 from benchmarks.loading import Load, command_line
 from benchmarks.peers.base import Running
@@ -52,7 +53,7 @@ def server(doorkeeper: Doorkeeper) -> Iterator[RunningServer]:
 
 def loaded(server: RunningServer, load: Load) -> tuple[int, dict[str, Any], str]:
     words = command_line(load, Running(server.port, server.port, (os.getpid(),)))
-    return generated(server.port, *words, "--settle", 10, "--timeout", 2)
+    return generated(server.port, *words, "--settle", int(50 * SCALE), "--timeout", UNIT / 2)
 
 
 @pytest.mark.parametrize("part", ["subscriber", "streaming", "polling"])
@@ -269,7 +270,8 @@ def test_a_server_that_takes_connections_and_says_nothing() -> None:
 def test_clients_that_never_come_to_rest() -> None:
     """So it is with the polls of a session that is over."""
     with Hub(answer=b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nc[]") as hub:
-        code, _, said = generated(hub.port, "--mode", "poll", "--method", "POST", "--connect-only", "--conns", 2)
+        options = ("--mode", "poll", "--method", "POST", "--conns", 2, "--settle", int(300 * SCALE))
+        code, _, said = generated(hub.port, "--connect-only", *options)
     assert code == TIMED_OUT
     assert said.startswith("load: the clients do not come to rest; the last that one got: HTTP/1.1 200 OK")
 

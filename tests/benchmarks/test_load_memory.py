@@ -9,6 +9,7 @@ import pytest
 from support.generator import FINE, REFUSED, UNTRUE, generated
 from support.hub import Hub, frame
 from support.server import RunningServer
+from support.timing import UNIT
 
 from benchmarks.loading import Load, command_line
 from benchmarks.peers.base import Running
@@ -50,7 +51,7 @@ def test_it_is_clean_in_all_that_it_can_do() -> None:
     with RunningServer(channels=rules) as server:
         for load in loads:
             words = command_line(load, Running(server.port, server.port, (os.getpid(),)))
-            code, _, said = generated(server.port, *words, "--timeout", 10, flags=SANITIZED)
+            code, _, said = generated(server.port, *words, "--timeout", UNIT, flags=SANITIZED)
             assert (code, said) == (FINE, ""), load
 
 

@@ -26,5 +26,5 @@ def generated(port: int, *options: object, flags: tuple[str, ...] = ()) -> tuple
     """
     words = ["--port", port, "--settle", 10, "--timeout", TIMEOUT, "--sleep", *options]
     program = built("load", *flags)
-    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False, timeout=UNIT)
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False, timeout=4 * UNIT)
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
