@@ -10,7 +10,7 @@ import msgspec
 
 from sethpusher_core import Address, Publication
 
-__all__ = ["NewLetter", "Route", "SteadyClock", "address_of", "letter_of", "stripe_of", "target_of"]
+__all__ = ["NewLetter", "Route", "SteadyClock", "address_of", "end_of", "letter_of", "stripe_of", "target_of"]
 
 _json: Final = msgspec.json.encode
 _decode_target: Final = msgspec.json.Decoder(dict[str, str]).decode
@@ -51,41 +51,42 @@ class Route(NamedTuple):
     Attributes:
         lane: Their lane.
         target: The address, as :func:`target_of` writes it.
-        member: The same as a member of an object.
+        members: What stands in a body between the id and the message.
     """
 
     lane: int
     target: str
-    member: bytes
+    members: bytes
 
     @classmethod
     def of(cls, address: Address, lane: int) -> Route:
         """The route of an address."""
         target = target_of(address)
-        return cls(lane, target, target[1:-1].encode())
+        return cls(lane, target, f',{target[1:-1]},"message":'.encode())
 
 
-def letter_of(publication: Publication, route: Route, accepted_at: bytes) -> NewLetter:
+def end_of(accepted_at: float) -> bytes:
+    """How the bodies end of all that is accepted at a moment, in seconds since 1970."""
+    return b',"accepted_at":%.3f}' % accepted_at
+
+
+def letter_of(publication: Publication, route: Route, end: bytes) -> NewLetter:
     """A publication as a letter.
 
     Args:
         publication: The publication.
         route: Where it goes.
-        accepted_at: JSON text of when it was accepted: seconds since 1970.
+        end: See :func:`end_of`.
     """
     body = b"".join(
         (
             b'{"id":',
             _json(publication.id),
-            b",",
-            route.member,
-            b',"message":',
+            route.members,
             publication.data,
             b',"sender_id":',
             publication.sender,
-            b',"accepted_at":',
-            accepted_at,
-            b"}",
+            end,
         )
     )
     return NewLetter(publication.id, route.lane, route.target, body, publication.idempotency_key is not None)

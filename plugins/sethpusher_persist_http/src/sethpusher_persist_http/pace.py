@@ -11,7 +11,7 @@ __all__ = ["Figures", "Pace"]
 class Pace:
     """How fast it goes; see the settings of the same names."""
 
-    batch_size: int = 1000
+    batch_size: int = 2000
     batch_bytes: int = 512 << 10
     batch_delay: float = 0.1
     parallel: int = 2

@@ -13,7 +13,7 @@ from sethpusher_core import Address, Publication, hookimpl
 from sethpusher_core.errors import SettingsError
 from sethpusher_core.settings.rules import matches
 
-from .letters import Route, address_of, letter_of, stripe_of, target_of
+from .letters import Route, address_of, end_of, letter_of, stripe_of, target_of
 from .settings import HttpPersistSettings
 from .urls import UrlTemplate
 
@@ -93,12 +93,12 @@ class HttpPersister:
         """See :func:`sethpusher_core.hookspecs.persist`."""
         if self._office is None:
             raise SettingsError("persist_http has not been started")
-        accepted_at = b"%.3f" % time.time()
+        end = end_of(time.time())
         letters = []
         for publication in publications:
             route = self._route(publication.address)
             if route is not None:
-                letters.append(letter_of(publication, route, accepted_at))
+                letters.append(letter_of(publication, route, end))
         if letters:
             await self._office.put(letters)
 

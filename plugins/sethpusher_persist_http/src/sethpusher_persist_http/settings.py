@@ -70,7 +70,7 @@ class HttpPersistSettings:
     remember: Duration = setting("1d", help="How long ids of publications with an idempotency key are known.")
 
     # How it is posted.
-    batch_size: int = setting(1000, minimum=1, maximum=10_000, help="Publications in one post at the most.")
+    batch_size: int = setting(2000, minimum=1, maximum=10_000, help="Publications in one post at the most.")
     batch_bytes: Size = setting("512KiB", minimum="1KiB", help="What they may take; a larger one is posted alone.")
     batch_delay: Duration = setting("100ms", help="How long a publication waits for others to share its post.")
     parallel: int = setting(

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 QUIET_SECONDS: Final = 60.0
 """How long after a line about a failure the next ones are not told."""
+PUT_OFF: Final = 8
+"""With how many groups of new letters, which hurry, it may be put off to write down what has been posted."""
 RETRY_SECONDS: Final = 1.0
 """How long after a failure it is tried again to write down what has been posted."""
 
@@ -43,6 +45,7 @@ class Writer:
         self._dead: list[tuple[int, str]] = []
         self._worker: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
+        self._put_off = 0
         self._said = False
         self._quiet_until = 0.0
 
@@ -103,7 +106,9 @@ class Writer:
         waiting = [(batch, future) for batch, future in self._waiting if not future.done()]
         self._waiting = []
         group = Group([batch for batch, _ in waiting])
-        if self._later is None:
+        self._put_off += 1
+        if self._later is None and (not waiting or self._put_off >= PUT_OFF):
+            self._put_off = 0
             group.done, self._done = self._done, []
             group.dead, self._dead = self._dead, []
         await self._commit(group, [future for _, future in waiting])
