@@ -84,12 +84,14 @@ class ApiExchange(HTTPMessageDelegate, ABC):
 
     Attributes:
         server: Whose request it is.
-        credentials: What the caller presents.
+        start_line: Method and target.
+        headers: Of the request.
         identity: Who the caller is.
         body: What was sent.
     """
 
-    credentials: Credentials
+    start_line: RequestStartLine
+    headers: HTTPHeaders
     identity: Identity
 
     def __init__(self, server: PushServer, connection: HTTPConnection, path: re.Pattern[str]) -> None:
@@ -99,6 +101,7 @@ class ApiExchange(HTTPMessageDelegate, ABC):
         self._connection: Any = connection
         self._began = monotonic()
         self._gone = False
+        self._remote_ip = ""
         self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
@@ -115,7 +118,7 @@ class ApiExchange(HTTPMessageDelegate, ABC):
         Raises:
             RequestError: It is not UTF-8.
         """
-        found = self._path.fullmatch(self.credentials.uri.partition("?")[0])
+        found = self._path.fullmatch(self.start_line.path.partition("?")[0])
         text = found["name"] if found is not None else ""
         if "%" not in text:
             return text
@@ -131,15 +134,9 @@ class ApiExchange(HTTPMessageDelegate, ABC):
     ) -> Awaitable[None] | None:
         """See Tornado."""
         assert isinstance(start_line, RequestStartLine)
-        self.credentials = Credentials(
-            purpose="http",
-            transport="http",
-            remote_ip=getattr(getattr(self._connection, "context", None), "remote_ip", None) or "",
-            method=start_line.method,
-            uri=start_line.path,
-            headers=headers,
-            make_request=self._request,
-        )
+        self.start_line = start_line
+        self.headers = headers
+        self._remote_ip = getattr(getattr(self._connection, "context", None), "remote_ip", None) or ""
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -160,14 +157,14 @@ class ApiExchange(HTTPMessageDelegate, ABC):
     async def _serve(self) -> None:
         status, challenge = 200, False
         try:
-            self.identity = await self.server.access.authenticate(self.credentials)
+            self.identity = await self.server.access.authenticate(self._credentials())
             fields = await self.perform()
         except RequestError as error:
             status = error.code.status
             fields = refusal_fields(error)
             challenge = status == 401
         except Exception:
-            log.exception("%s %s failed", self.credentials.method, self.credentials.uri.partition("?")[0])
+            log.exception("%s %s failed", self.start_line.method, self.start_line.path.partition("?")[0])
             status = 500
             fields = refusal_fields(RequestError(errors.INTERNAL))
         self._answer(status, fields, challenge)
@@ -183,20 +180,29 @@ class ApiExchange(HTTPMessageDelegate, ABC):
                 ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown")), headers, body
             )
             self._connection.finish()
-        caller = self.credentials
-        log_answer(status, caller.method, caller.uri, caller.remote_ip, monotonic() - self._began)
+        method, uri, _ = self.start_line
+        log_answer(status, method, uri, self._remote_ip, monotonic() - self._began)
+
+    def _credentials(self) -> Credentials:
+        """What the caller presents. They know the exchange, so it must not keep them: a cycle would keep the body."""
+        return Credentials(
+            purpose="http",
+            transport="http",
+            remote_ip=self._remote_ip,
+            method=self.start_line.method,
+            uri=self.start_line.path,
+            headers=self.headers,
+            make_request=self._request,
+        )
 
     def _request(self) -> HTTPServerRequest:
-        caller = self.credentials
-        start_line = RequestStartLine(caller.method, caller.uri, "HTTP/1.1")
         request = HTTPServerRequest(
-            connection=self._connection, start_line=start_line, headers=caller.headers, body=self.body
+            connection=self._connection, start_line=self.start_line, headers=self.headers, body=self.body
         )
-        request.remote_ip = caller.remote_ip
+        request.remote_ip = self._remote_ip
         with contextlib.suppress(HTTPInputError):  # a form that cannot be read has no fields
-            parse_body_arguments(
-                caller.headers.get("Content-Type", ""), self.body, request.body_arguments, request.files, caller.headers
-            )
+            content_type = self.headers.get("Content-Type", "")
+            parse_body_arguments(content_type, self.body, request.body_arguments, request.files, self.headers)
         for name, values in request.body_arguments.items():
             request.arguments.setdefault(name, []).extend(values)
         return request

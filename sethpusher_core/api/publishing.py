@@ -61,7 +61,7 @@ class PublishToChannel(ApiExchange):
 
     async def publish(self, address: Address) -> Fields:
         """Publishes the body; see :func:`publish_body`."""
-        key = self.credentials.headers.get("Idempotency-Key")
+        key = self.headers.get("Idempotency-Key")
         return await publish_body(self.server, self.identity, address, self.body, key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import re
@@ -99,6 +100,21 @@ def test_one_after_the_other_on_one_connection(server: RunningServer, line: Line
         assert (status, json.loads(body)["status"], "connection" in headers) == (200, 200, False)
     assert [client.next()["message"] for _ in range(3)] == [0, 1, 2]
     assert (visitors(server), handed_over(server)) == (1, 0), "neither the publisher nor the websocket is Tornado's"
+
+
+@pytest.mark.parametrize("path", ["/api/channels/news/", "/api/users/u/", "/api/batch/"])
+def test_a_request_leaves_nothing_behind_for_the_collector(server: RunningServer, line: Line, path: str) -> None:
+    """A cycle would keep its body until the collector runs, which in a server is seldom."""
+    server.call(gc.collect)
+    gc.disable()
+    try:
+        for _ in range(50):
+            line.socket.sendall(post(b'{"publications": [{"channel": "a", "message": 1}]}', path))
+            assert line.answer()[0] == 200
+        left = server.call(gc.collect)
+    finally:
+        gc.enable()
+    assert left < 50
 
 
 def test_many_at_once_are_answered_in_order(server: RunningServer, line: Line) -> None:
