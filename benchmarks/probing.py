@@ -1,6 +1,7 @@
-"""How long a server lets a stranger wait while it fans out: a small page, asked for again and again.
+"""How long a server lets a stranger wait while it fans out: a publication of somebody else's, again and again.
 
-What is told is what a user sees: the round trip of a GET on a connection that stays open. It is longer than the server
+What is told is what a user sees: the round trip of a POST, to a channel in which nobody is, on a connection that stays
+open. It is longer than the server
 holds its loop by what its other work in the same turn takes, and by what the kernel needs. The asking thread has
 real-time priority where the system allows it: two cores are busy with server and generator, and without it the figure
 would be the thread's own wait for one of them.
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from .loading import Failure
+from .peers.base import Publish
 
 __all__ = ["Probe"]
 
@@ -26,9 +28,11 @@ ANSWER_SECONDS: Final = 20.0
 class Probe:
     """Asks while its block lasts."""
 
-    def __init__(self, port: int, path: str) -> None:
-        """Makes one for the page at a path."""
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    def __init__(self, port: int, publish: Publish) -> None:
+        """Makes one that publishes what stands there, as it stands there."""
+        lines = (f"POST {publish.path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *publish.headers)
+        head = "\r\n".join((*lines, f"Content-Length: {len(publish.body)}"))
+        self._request = f"{head}\r\n\r\n{publish.body}".encode()
         self._socket = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._ended = threading.Event()

@@ -157,7 +157,12 @@ def _facts(peer: Peer) -> PeerFacts:
         name=peer.name,
         title=peer.title,
         version=peer.version() if missing is None else None,
-        settings=peer.settings() if missing is None else "",
+        settings=_settings(peer) if missing is None else "",
         install=peer.install,
         missing=missing,
     )
+
+
+def _settings(peer: Peer) -> str:
+    share = f"# it gets 1 in {peer.share} of the messages\n" if peer.share > 1 else ""
+    return share + peer.settings()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from .loading import Load
-from .peers.base import Dialect
+from .peers.base import Dialect, Peer
 from .schema import ScenarioFacts
 
 __all__ = ["ABILITIES", "SCENARIOS", "Scenario", "facts", "load_for", "unable"]
@@ -27,7 +27,7 @@ ABILITIES: Final = {
     "replay": "no history",
     "kept_publish": "no history",
     "kept_batch": "no publishing in batches, or no history",
-    "probe": "no page that it answers beside",
+    "probe": "no publishing to another channel",
     "channels": "one channel only",
     "clusters": "no two nodes over Redis",
 }
@@ -236,7 +236,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         _ONE,
         name="loop-hold",
         group="A stranger's request during a large fan-out",
-        title="GET of a small page every 2 ms while one publication after another goes to 15,000",
+        title="a POST to another channel every 2 ms while one publication after another goes to 15,000",
         conns=15_000,
         messages=20,
         kind="hold",
@@ -262,9 +262,12 @@ def unable(scenario: Scenario, dialect: Dialect, clusters: bool) -> str | None:
     return None
 
 
-def load_for(scenario: Scenario, dialect: Dialect, quick: bool) -> Load:
+def load_for(scenario: Scenario, peer: Peer, quick: bool) -> Load:
     """What the load generator does to a peer that has all that the scenario needs."""
+    dialect = peer.dialect
     messages = scenario.quick_messages if quick and scenario.quick_messages else scenario.messages
+    if scenario.kind != "replay":
+        messages = max(messages // peer.share, min(messages, scenario.publishers))
     load = Load(
         dial=getattr(dialect, scenario.subscriber),
         conns=scenario.conns,

@@ -29,7 +29,7 @@ def measured(scenario: Scenario, peer: Peer, generator: Sequence[str], quick: bo
     Raises:
         Failure: It is not a result; its text says why.
     """
-    load = load_for(scenario, peer.dialect, quick)
+    load = load_for(scenario, peer, quick)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as scratch, ExitStack() as stack:
             if scenario.kind == "cluster":
@@ -62,7 +62,7 @@ def _fill(peer: Peer, generator: Sequence[str], load: Load, server: Running) -> 
 
 
 def _held(peer: Peer, generator: Sequence[str], load: Load, server: Running) -> dict[str, float]:
-    """The load, while somebody else asks for a small page; only what was asked during the fan-outs counts."""
+    """The load, while somebody else publishes; only what was asked during the fan-outs counts."""
     assert peer.dialect.probe is not None, "the scenario needs it"
     with Probe(server.port, peer.dialect.probe) as probe:
         figures = run(generator, load, server)

@@ -108,8 +108,7 @@ class Dialect:
         replay: A websocket subscriber that asks for everything kept in channel ``kept`` (``kept_publish`` fills it).
         kept_publish: Publishing one message to the channel ``kept``, which keeps the last 1,000.
         kept_batch: Publishing many to it in one request.
-        probe: Target of a GET on the subscribers' port that the server answers from the loop that fans out, with
-            little work and a Content-Length.
+        probe: Publishing to a channel in which nobody is, on the subscribers' port; answered with a Content-Length.
     """
 
     subscriber: Dial
@@ -122,7 +121,7 @@ class Dialect:
     replay: Dial | None = None
     kept_publish: Publish | None = None
     kept_batch: Publish | None = None
-    probe: str | None = None
+    probe: Publish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +148,8 @@ class Peer(ABC):
         install: The line that installs what it needs.
         dialect: What its clients say.
         clusters: Whether it can run as two nodes over Redis (``cluster``).
+        share: It gets one in so many of a scenario's messages; more than 1 where a delivery costs many times the
+            floor's, so that a round comes to its end.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Peer(ABC):
     install: str
     dialect: Dialect
     clusters: bool = False
+    share: int = 1
 
     @abstractmethod
     def missing(self) -> str | None:

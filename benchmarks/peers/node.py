@@ -86,6 +86,7 @@ class SockJsNode(_NodePeer):
 
     name = "sockjs-node"
     title = "sockjs-node: SockJS over websocket"
+    share = 2
     packages = ("sockjs@0.3.24",)
     install = _npm(*packages)
     dialect = own_words.sockjs("/connect")
@@ -98,6 +99,7 @@ class SocketIo(_NodePeer):
 
     name = "socket.io"
     title = "Socket.IO for Node.js, over websocket"
+    share = 2
     packages = ("socket.io@4.8.4", "@socket.io/redis-adapter@8.3.0", "redis@6.3.1")
     install = _npm(*packages)
     clusters = True

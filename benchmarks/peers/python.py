@@ -79,6 +79,7 @@ class Websockets(_PythonPeer):
 
     name = "websockets"
     title = "websockets for Python: broadcast()"
+    share = 2
     dialect = own_words.bare()
     packages = ("websockets",)
     app = "websockets_app.py"
@@ -91,6 +92,7 @@ class Tornado(_PythonPeer):
 
     name = "tornado"
     title = "Tornado's own websockets: a loop of write_message()"
+    share = 5
     dialect = own_words.bare()
     packages = ("tornado",)
     app = "tornado_app.py"
@@ -102,6 +104,7 @@ class PythonSocketIo(_PythonPeer):
 
     name = "python-socketio"
     title = "python-socketio, over websocket"
+    share = 10
     install = f"python3 -m venv {in_cache('python')} && {in_cache('python/bin/pip')} install -r {REQUIREMENTS}"
     clusters = True
     dialect = own_words.socket_io()

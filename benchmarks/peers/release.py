@@ -47,6 +47,7 @@ class Release022(Peer):
 
     name = "release-0.2.2"
     title = "Release 0.2.2 of this project: SockJS over websocket"
+    share = 10
     install = f"pip download --no-deps --no-binary :all: --dest {in_cache('release')} sethpusher==0.2.2"
     dialect = _dialect()
 

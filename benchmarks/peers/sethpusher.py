@@ -84,7 +84,7 @@ class SethPusher(Peer):
         replay=_subscriber(_said(type="history", channel="kept", limit=1000, id=1)),
         kept_publish=Publish(path="/api/channels/kept/", body=MESSAGE),
         kept_batch=_batch("kept"),
-        probe="/health",
+        probe=Publish(path="/api/channels/elsewhere/", body="1"),
     )
 
     def missing(self) -> str | None:

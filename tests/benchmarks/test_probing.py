@@ -11,6 +11,7 @@ from time import monotonic_ns
 import pytest
 
 from benchmarks.loading import Failure
+from benchmarks.peers.base import Publish
 from benchmarks.probing import Probe
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine"
@@ -50,7 +51,7 @@ def test_the_longest_wait_is_seen() -> None:
         line.sendall(ANSWER[:20])
         line.sendall(ANSWER[20:])
 
-    with page(answer) as port, Probe(port, "/health") as probe:
+    with page(answer) as port, Probe(port, Publish("http", "/other", "1")) as probe:
         assert asked.wait(10)
         held = monotonic_ns()
         assert not more.wait(0.05)  # that long the server holds the request, at least
@@ -70,7 +71,7 @@ def test_a_closed_connection_is_a_failure() -> None:
         line.shutdown(socket.SHUT_RDWR)
 
     with page(answer) as port:
-        probe = Probe(port, "/")
+        probe = Probe(port, Publish())
         with probe:
             probe.join(10)
         with pytest.raises(Failure, match="closed the connection"):

@@ -22,7 +22,7 @@ def test_what_it_needs_and_shows_exists(scenario: Scenario) -> None:
     assert {scenario.subscriber, scenario.publisher} <= parts
     assert set(scenario.judged) <= set(scenario.figures) <= set(FIGURES)
     assert scenario.messages % scenario.batch == 0
-    assert load_for(scenario, SethPusher.dialect, quick=True).conns == scenario.conns
+    assert load_for(scenario, SethPusher(), quick=True).conns == scenario.conns
 
 
 def test_names_are_unique_and_plots_are_of_them() -> None:
