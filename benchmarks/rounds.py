@@ -69,6 +69,7 @@ class _Measuring:
         self._plan = plan
         self._say = say
         self._begun = monotonic()
+        self._rounds_done = 0
         self._date = datetime.now(UTC).isoformat(timespec="seconds")
         self._machine = this_machine()
         self._commit = commit(ROOT)
@@ -86,6 +87,7 @@ class _Measuring:
         for round in range(1, self._plan.rounds + 1):
             for scenario in self._plan.scenarios:
                 self._round(scenario, round)
+            self._rounds_done = round
             keep(self._results())
         return self._results()
 
@@ -131,7 +133,7 @@ class _Measuring:
             date=self._date,
             commit=self._commit,
             quick=self._plan.quick,
-            rounds=self._plan.rounds,
+            rounds=self._rounds_done,
             seconds=round(monotonic() - self._begun, 1),
             machine=self._machine,
             peers=self._peers,

@@ -120,7 +120,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         date: When it began, ISO 8601, UTC.
         commit: The project's commit, with ``+`` where files had been changed since; None: not known.
         quick: Whether it was a quick look, with few messages.
-        rounds: How many rounds were asked for.
+        rounds: How many rounds came to their end.
         seconds: How long all took.
         machine: Where.
         peers: The servers, in the order of the first round.
