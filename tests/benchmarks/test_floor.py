@@ -14,7 +14,10 @@ from benchmarks.peers.base import Running
 from benchmarks.peers.floor import Floor
 from benchmarks.programs import compiler
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+pytestmark = [
+    pytest.mark.skipif(compiler() is None, reason="there is no C compiler"),
+    pytest.mark.slow,  # the generator spins: it would take a core from the tests beside it
+]
 
 SUBSCRIBE = b"GET / HTTP/1.1\r\n\r\n"
 

@@ -21,7 +21,10 @@ from benchmarks.programs import compiler
 from sethpusher_core.hookspecs import hookimpl
 from sethpusher_core.settings.rules import ChannelRule
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+pytestmark = [
+    pytest.mark.skipif(compiler() is None, reason="there is no C compiler"),
+    pytest.mark.slow,  # the generator spins: it would take a core from the tests beside it
+]
 DIALECT = SethPusher.dialect
 
 

@@ -13,7 +13,10 @@ from support.hub import Hub, frame
 
 from benchmarks.programs import compiler
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler")
+pytestmark = [
+    pytest.mark.skipif(compiler() is None, reason="there is no C compiler"),
+    pytest.mark.slow,  # the generator spins: it would take a core from the tests beside it
+]
 
 CLEAN = {"missing": 0, "doubled": 0, "disordered": 0, "strayed": 0, "closed": 0}
 
