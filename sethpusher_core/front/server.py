@@ -26,10 +26,11 @@ IDLE_TIMEOUT: Final = 120.0
 
 MAX_HEADERS: Final = 65536
 """Bytes that the headers of a request may have together."""
-_STAYS_OR_GOES: Final = ("", "keep-alive", "close")
-
 SWEEP_SECONDS: Final = 1.0
 """Between two looks for connections that wait too long."""
+
+_STAYS_OR_GOES: Final = ("", "keep-alive", "close")
+"""What the header Connection of a plain POST may say."""
 
 
 class Lane(NamedTuple):
@@ -108,11 +109,7 @@ class FrontServer(ProxiedServer):
         if head.method == "GET":
             if "upgrade" not in connection:
                 return None
-        elif (
-            connection not in ("", "keep-alive", "close")
-            or "Upgrade" in head.headers
-            or head.length > self._max_body_size
-        ):
+        elif connection not in _STAYS_OR_GOES or "Upgrade" in head.headers or head.length > self._max_body_size:
             return None
         path = head.target.partition("?")[0]
         for lane in self._lanes:
