@@ -319,5 +319,6 @@ class Hub:
                 dirty.append(local)
             if perf_counter() >= deadline:
                 break
-        if dirty:
-            self._schedule()
+        if dirty and self._loop is not None:
+            self._scheduled = True
+            self._loop.call_later(0, self._fan_out)  # timers run behind what the next turn reads: that goes first

@@ -22,7 +22,7 @@ from .api.routes import api_routes, plugin_routes, post_endpoints
 from .backends.base import Backend, Position
 from .backends.capabilities import HISTORY
 from .backends.choice import choose_backend, closed, made, started
-from .backends.memory import MemoryBounds
+from .backends.memory import MemoryBackend, MemoryBounds
 from .builtins import with_builtins
 from .census import Census
 from .connection import ClientSession, Connection
@@ -274,6 +274,14 @@ class PushServer:
     def backend_trouble(self) -> str | None:
         """What is the matter with the backend; None while all is well."""
         return self._state if self._backend is None else self._backend.trouble
+
+    @property
+    def taskless(self) -> bool:
+        """Whether no code but the core's own runs until a publication is taken; see :func:`.coroutines.started`."""
+        hooks = self.hooks
+        if hooks.authenticate or hooks.authorize or hooks.transform or hooks.persist:
+            return False
+        return self._backend is None or type(self._backend) is MemoryBackend
 
     # ---------------------------------------------------------------------------------------------------- publishing
 

@@ -34,6 +34,7 @@ from tornado.routing import Router
 
 from .. import errors
 from ..accesslog import log_answer
+from ..coroutines import started
 from ..errors import RequestError
 from ..identity import Credentials, Identity
 from .base import JSON, refusal_fields
@@ -146,7 +147,7 @@ class ApiExchange(HTTPMessageDelegate, ABC):
 
     def finish(self) -> None:
         """See Tornado: the request is complete."""
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._task = started(self._serve(), taskless=self.server.taskless)
 
     def on_connection_close(self) -> None:
         """See Tornado: what is being done is done to its end, but nobody hears of it."""

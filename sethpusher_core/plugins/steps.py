@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from inspect import Parameter
 from operator import itemgetter
 from time import monotonic
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
+from ..coroutines import begun
 from ..errors import HookError
 
 __all__ = ["Count", "FailureLog", "Step", "positional"]
@@ -94,7 +95,7 @@ class Step:
         try:
             ended = not inspect.isawaitable(answer)
             if type(answer) is CoroutineType:
-                ended, answer = _begun(answer)
+                ended, answer = begun(answer)
             if ended:
                 return answer
             deadline = asyncio.timeout(timeout)
@@ -121,40 +122,6 @@ class Step:
         if inspect.iscoroutine(answer):
             answer.close()  # else Python warns, much later and without the plugin's name, that nobody awaited it
         return self.failed(f"answered {_shown(answer)} where {expected} is expected")
-
-
-class _Suspended:
-    """A coroutine that has been started by hand and waits for its first future; awaiting this continues it."""
-
-    __slots__ = ("_coroutine", "_future")
-
-    def __init__(self, coroutine: CoroutineType[Any, Any, Any], future: object) -> None:
-        self._coroutine = coroutine
-        self._future = future
-
-    def __await__(self) -> Generator[object, None, Any]:
-        future = self._future
-        while True:
-            thrown: BaseException | None = None
-            try:
-                yield future
-            except BaseException as error:  # noqa: BLE001 - what the loop throws in (a cancellation) is the coroutine's
-                thrown = error
-            try:
-                future = self._coroutine.send(None) if thrown is None else self._coroutine.throw(thrown)
-            except StopIteration as ended:
-                return ended.value
-            finally:
-                thrown = None  # else it would hold this frame, and be held by it
-
-
-def _begun(coroutine: CoroutineType[Any, Any, Any]) -> tuple[bool, Any]:
-    """Runs a coroutine up to its first suspension: whether it has ended, and its result, or what is left of it."""
-    try:
-        future = coroutine.send(None)
-    except StopIteration as ended:
-        return True, ended.value
-    return False, _Suspended(coroutine, future)
 
 
 def described(error: BaseException) -> str:

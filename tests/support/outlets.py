@@ -34,7 +34,7 @@ class FakeOutlet(Outlet):
         self.room = room
         self.broken: Exception | None = None
         self.cuts: list[CloseCode] = []
-        self.before_send: Callable[[], None] | None = None
+        self.before_send: Callable[[], object] | None = None
         self.send = self._take
         self.blocked = False
         self._rest = b""

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.logs import LogWatch
+from support.loops import in_loop
 from support.outlets import FakeOutlet
 
 from sethpusher_core import hub as hub_module
@@ -31,6 +34,9 @@ class FakeLoop:
     def call_soon(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
 
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
     def perf_counter(self) -> float:
         self.now += self.tick
         return self.now
@@ -51,11 +57,11 @@ class FakeLoop:
 class House:
     """A hub with a channel, and everyone who was ever in it."""
 
-    def __init__(self, loop: FakeLoop) -> None:
+    def __init__(self, loop: Any) -> None:
         self.loop = loop
         self.orders: list[bytes] = []
         self.hub = Hub(self.orders.append)
-        self.hub.bind(loop)  # type: ignore[arg-type]
+        self.hub.bind(loop)
         self.news = self.hub.open(NEWS, "disconnect")
         self.count = 0
 
@@ -245,6 +251,26 @@ def test_a_large_channel_does_not_hold_up_a_small_one(house: House) -> None:
     house.loop.turn()
     assert numbers(outlet) == [2]
     house.loop.run()
+
+
+@in_loop
+async def test_what_comes_meanwhile_goes_before_the_next_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's bytes that came during a slice are read in the turn after it, before its next slice."""
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    monkeypatch.setattr(hub_module, "SLICE_SECONDS", 0.0)
+    loop = asyncio.get_running_loop()
+    house = House(loop)
+    outlets = [house.join()[1] for _ in range(20)]
+    here, there = socket.socketpair()
+    with here, there:
+        seen: list[int] = []
+        loop.add_reader(here, lambda: seen.append(len([outlet for outlet in outlets if outlet.messages])))
+        outlets[2].before_send = lambda: there.send(b"!")  # within the third slice
+        house.publish(1)
+        while not outlets[-1].messages:
+            await asyncio.sleep(0)
+        loop.remove_reader(here)
+    assert seen[0] == 3
 
 
 def test_many_small_frames_yield_too(house: House, loop: FakeLoop) -> None:

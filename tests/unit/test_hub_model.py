@@ -47,6 +47,9 @@ class House:
     def call_soon(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
 
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
     def join(self, channel: int, form: Form, who: int | None = None) -> None:
         """A client joins: a new one, or one of those who are, or were, in the other channel."""
         others = [expected.outlet for expected in self.everyone[1 - channel] if not expected.outlet.closed]
