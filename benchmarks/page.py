@@ -121,7 +121,7 @@ def _remarks(cells: Sequence[Cell]) -> Iterator[str]:
         failed = [run for run in cell.runs if run.failure is not None]
         if failed:
             reasons = "; ".join(f"round {run.round}: {_plain(run.failure or '')}" for run in failed)
-            failures.append(f"* † **{cell.peer} failed in {len(failed)} of {len(cell.runs)} rounds.** {reasons}")
+            failures.append(f"* † **{cell.peer} failed in {len(failed)} of {len(cell.runs)} runs.** {reasons}")
     if failures:
         yield "\n".join(failures)
     over = [f"{cell.peer} ({_plain(cell.passed_over)})" for cell in cells if cell.passed_over is not None]

@@ -1,4 +1,4 @@
-"""Interleaved rounds: within a round all peers take their turn in a scenario, each round begins with another."""
+"""Interleaved rounds: within a round all peers take their turn in a scenario, each time another begins."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Plan:
     budget_s: float | None = None
 
 
-def order(peers: Sequence[Peer], round: int) -> list[Peer]:
-    """The peers as a round takes them: each round begins one further on than the last."""
-    first = (round - 1) % len(peers) if peers else 0
+def order(peers: Sequence[Peer], turn: int) -> list[Peer]:
+    """The peers in the order of a scenario's turn, from 1: each begins one further on than the last."""
+    first = (turn - 1) % len(peers) if peers else 0
     return [*peers[first:], *peers[:first]]
 
 
@@ -104,7 +104,12 @@ class _Measuring:
                 self._passed_over[key] = reason
 
     def _round(self, scenario: Scenario, round: int) -> None:
-        for place, peer in enumerate(order(self._present, round), 1):
+        turns = 1 if self._plan.quick else scenario.turns
+        for turn in range((round - 1) * turns + 1, round * turns + 1):
+            self._turn(scenario, round, turn)
+
+    def _turn(self, scenario: Scenario, round: int, turn: int) -> None:
+        for place, peer in enumerate(order(self._present, turn), 1):
             key = (scenario.name, peer.name)
             if key not in self._runs or key in self._passed_over:
                 continue

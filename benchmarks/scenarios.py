@@ -36,6 +36,8 @@ ABILITIES: Final = {
 FAN_OUT: Final = ("server_cpu_us_per_delivery", "deliveries_per_s", "p50_us", "p99_us", "max_us", "memory_end_mib")
 SETTLE_MS: Final = 300
 QUICK_SETTLE_MS: Final = 100
+JUDGED_TURNS: Final = 3
+"""In a round, of scenarios in which a latency is a target: a machine's own hiccups move a p99 by a factor of two."""
 JUDGED: Final = ("server_cpu_us_per_delivery", "deliveries_per_s", "p99_us")
 PUBLISH: Final = ("server_cpu_us_per_publication", "publications_per_s", "publish_p50_us", "publish_p99_us")
 CONNECT: Final = ("connect_cpu_us", "connects_per_s", "kib_per_conn")
@@ -64,6 +66,7 @@ class Scenario:
         figures: What is shown, the first first.
         judged: What a peer may be ahead in.
         only: The peers that it is for; empty: all.
+        turns: How often a peer takes its turn in each round; a quick look has one.
         timeout_s: See Load.
     """
 
@@ -85,6 +88,7 @@ class Scenario:
     figures: tuple[str, ...] = FAN_OUT
     judged: tuple[str, ...] = JUDGED
     only: tuple[str, ...] = ()
+    turns: int = 1
     timeout_s: int = 30
 
 
@@ -96,7 +100,15 @@ _BOTH: Final = ("floor", "seth-pusher")
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     replace(_ONE, name="fanout-100", title="100 subscribers", conns=100, messages=1000, quick_messages=200),
-    replace(_ONE, name="fanout-1000", title="1,000 subscribers", conns=1000, messages=200, quick_messages=20),
+    replace(
+        _ONE,
+        name="fanout-1000",
+        title="1,000 subscribers",
+        conns=1000,
+        messages=200,
+        quick_messages=20,
+        turns=JUDGED_TURNS,
+    ),
     replace(_ONE, name="fanout-10000", title="10,000 subscribers", conns=10_000, messages=20),
     replace(_ONE, name="fanout-15000", title="15,000 subscribers", conns=15_000, messages=20, only=_BOTH),
     replace(_ONE, name="fanout-1000-4k", title="1,000 subscribers, 4 KiB", conns=1000, messages=100, size=4096),
@@ -108,6 +120,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         conns=1000,
         messages=640,
         quick_messages=128,
+        turns=JUDGED_TURNS,
     ),
     replace(_BURST, name="burst-10000", title="10,000 subscribers, 64 publishers", conns=10_000, messages=64),
     replace(
@@ -244,6 +257,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         figures=("hold_max_us", "hold_p99_us", "hold_p50_us", "server_cpu_us_per_delivery"),
         judged=("hold_max_us", "hold_p99_us"),
         only=_BOTH,
+        turns=JUDGED_TURNS,
     ),
 )
 

@@ -85,7 +85,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     Attributes:
         round: In which round, from 1.
-        place: As which of the peers in that round, from 1.
+        place: As which of the peers in that turn of the scenario, from 1.
         figures: What was measured, by name; empty where it failed.
         failure: Why it is not a result; None: it is one.
     """

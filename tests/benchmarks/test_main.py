@@ -83,4 +83,4 @@ def test_the_page_is_made_from_results_alone(tmp_path: Path, capsys: pytest.Capt
     write(tmp_path / "results.json", results(cell("replay-1000", "ws", "refused")))
     assert command.main(["page", str(tmp_path / "results.json"), f"--out={tmp_path / 'there'}"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "there/benchmarks.md")]
-    assert "ws failed in 1 of 1 rounds" in (tmp_path / "there/benchmarks.md").read_text()
+    assert "ws failed in 1 of 1 runs" in (tmp_path / "there/benchmarks.md").read_text()

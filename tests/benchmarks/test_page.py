@@ -43,8 +43,8 @@ def test_rows_are_in_order_of_the_first_figure() -> None:
 def test_what_failed_is_said_with_its_reason_and_gives_no_figure() -> None:
     text = page(made_up())
     assert row(text, "ws†")[1:4] == ["15.0 (10.0..20.0)", "3.75", "3.00"]
-    assert "* † **ws failed in 1 of 3 rounds.** round 2: 2 missing; first at \\| connection 3" in text
-    assert "* † **socket.io failed in 3 of 3 rounds.** round 1: refused; round 2: refused; round 3: refused" in text
+    assert "* † **ws failed in 1 of 3 runs.** round 2: 2 missing; first at \\| connection 3" in text
+    assert "* † **socket.io failed in 3 of 3 runs.** round 1: refused; round 2: refused; round 3: refused" in text
     assert "| socket.io" not in text
 
 

@@ -36,9 +36,9 @@ def measured(plan: Plan) -> tuple[Results, list[str]]:
     return measure(plan, said.append, lambda results: None), said
 
 
-def test_each_round_begins_with_another_peer() -> None:
+def test_each_turn_begins_with_another_peer() -> None:
     peers = [Pretended(name) for name in "abc"]
-    assert ["".join(peer.name for peer in order(peers, round)) for round in (1, 2, 3, 4)] == [
+    assert ["".join(peer.name for peer in order(peers, turn)) for turn in (1, 2, 3, 4)] == [
         "abc",
         "bca",
         "cab",
@@ -55,6 +55,16 @@ def test_peers_take_turns_within_a_round(answers: Any) -> None:
         assert cell is not None
         assert [(run.round, run.place) for run in cell.runs] == list(enumerate(places, 1))
         assert all(run.figures["memory_end_mib"] == 2.0 for run in cell.runs)
+
+
+@pytest.mark.parametrize(("quick", "turns"), [(False, 3), (True, 1)])
+def test_what_is_judged_by_latency_comes_more_often(answers: Any, quick: bool, turns: int) -> None:
+    plan = Plan([Pretended("a"), Pretended("b")], [scenario("fanout-1000")], 2, answers(FINE), quick=quick)
+    results, said = measured(plan)
+    assert [line.split(": ")[2] for line in said] == (["a", "b", "b", "a"] * 3)[: 4 * turns]
+    cell = results.cell("fanout-1000", "a")
+    assert cell is not None
+    assert [run.round for run in cell.runs] == [1] * turns + [2] * turns
 
 
 def test_a_failed_run_stands_in_the_results_with_its_reason(answers: Any) -> None:
