@@ -160,11 +160,11 @@ def _tame_garbage_collection() -> None:
     """Keeps the collector from going through every connection again and again, which holds the loop.
 
     Connections live long and are taken apart without cycles when they end; what was made so far lives as long as the
-    process.
+    process. The youngest generation is looked through after 5,000 objects: 20,000 take 8 ms in a storm.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(5_000, 200, 100)
 
 
 def _say_hello(server: PushServer, sockets: Iterable[socket.socket]) -> None:
