@@ -36,6 +36,7 @@ from .. import errors
 from ..accesslog import log_answer
 from ..coroutines import started
 from ..errors import RequestError
+from ..front.visitor import Visitor
 from ..identity import Credentials, Identity
 from .base import JSON, refusal_fields
 from .hygiene import SECURITY_HEADERS
@@ -171,18 +172,22 @@ class ApiExchange(HTTPMessageDelegate, ABC):
         self._answer(status, fields, challenge)
 
     def _answer(self, status: int, fields: Mapping[str, Any], challenge: bool) -> None:
-        body = _json(fields) + b"\n"
-        headers = HTTPHeaders(_headers(int(time())))
-        headers["Content-Length"] = str(len(body))
-        if challenge:  # RFC 9110, section 15.5.2
-            headers["WWW-Authenticate"] = self.server.challenge
         if not self._gone:
-            self._connection.write_headers(
-                ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown")), headers, body
-            )
+            self._write(status, _json(fields) + b"\n", challenge)
             self._connection.finish()
         method, uri, _ = self.start_line
         log_answer(status, method, uri, self._remote_ip, monotonic() - self._began)
+
+    def _write(self, status: int, body: bytes, challenge: bool) -> None:
+        connection, second = self._connection, int(time())
+        if status == 200 and type(connection) is Visitor:
+            connection.answer(_accepted_head(second), body)
+            return
+        headers = HTTPHeaders(_headers(second))
+        headers["Content-Length"] = str(len(body))
+        if challenge:  # RFC 9110, section 15.5.2
+            headers["WWW-Authenticate"] = self.server.challenge
+        connection.write_headers(ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown")), headers, body)
 
     def _credentials(self) -> Credentials:
         """What the caller presents. They know the exchange, so it must not keep them: a cycle would keep the body."""
@@ -212,3 +217,10 @@ class ApiExchange(HTTPMessageDelegate, ABC):
 @lru_cache(maxsize=2)
 def _headers(second: int) -> dict[str, str]:
     return {"Content-Type": JSON, "Date": format_timestamp(second), **SECURITY_HEADERS}
+
+
+@lru_cache(maxsize=2)
+def _accepted_head(second: int) -> bytes:
+    """The head of an answer that says yes, as far as it is the same for all of a second."""
+    lines = [f"{name}: {value}\r\n" for name, value in HTTPHeaders(_headers(second)).get_all()]
+    return "".join(["HTTP/1.1 200 OK\r\n", *lines]).encode("latin-1")

@@ -201,6 +201,16 @@ class Visitor:
             raise ValueError(f"a header with a line break: {head!r}")
         self._send(b"%b\r\n%b" % (head.encode("latin-1"), chunk))
 
+    def answer(self, head: bytes, body: bytes) -> None:
+        """Sends an answer whose head is known but for its length; :meth:`finish` follows.
+
+        Args:
+            head: The status line and headers, each with its line end, without Content-Length and Connection.
+            body: The body.
+        """
+        close = b"" if self._stays else b"Connection: close\r\n"
+        self._send(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
+
     def finish(self) -> None:
         """The answer is complete: waits for the next request."""
         if self._delegate is None:
