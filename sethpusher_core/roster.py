@@ -3,6 +3,7 @@
 A roster is a list in which a leaver leaves a hole and newcomers come last. Beside it stands the *ways*: for each place
 the function that takes a frame to the client of that place, mostly the ``send`` of its socket itself. So the loop over
 them runs inside ``map``, and per recipient nothing is looked up, tested, allocated or logged: the one ``send`` is all.
+Only the way of a SockJS session over HTTP looks whether a response is open to which it may send.
 Where a way took less than the whole frame, the place is looked at afterwards.
 """
 
@@ -121,7 +122,7 @@ class Roster:
             ways = [NOBODY if member is None else way for member, way in zip(members, ways, strict=True)]
             count = len(members) - members.count(None)
         data = frame.form(self.form)
-        taken: list[_Outcome] = [None] * len(ways) if self.form is Form.SESSION else _try(ways, data)
+        taken = _try(ways, data)
         if taken.count(len(data)) != len(taken):
             _settle(members, taken, data, frame, channel, on_slow)
         return count

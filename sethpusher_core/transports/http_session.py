@@ -1,9 +1,11 @@
 """A SockJS session that outlives requests: what waits for a client between them, and how it begins and ends.
 
 Messages wait in the session's backlog until a *receiver* fetches them: a poll takes one packet, a streaming response
-many. What the fan-out brings within one turn of the loop leaves in one packet, since the next one costs a poll a round
-trip. A session that has ended says so to whoever asks, until it expires (sockjs-protocol, "Framing accepted by the
-client": close frame, and "Handling close").
+many. What waits at the end of a turn of the loop leaves in one packet, since the next one costs a poll a round trip.
+While nothing waits, a streaming response takes frames from the fan-out at once, each in a packet of its own.
+
+A session that has ended says so to whoever asks, until it expires (sockjs-protocol, "Framing accepted by the client":
+close frame, and "Handling close").
 """
 
 from __future__ import annotations
@@ -68,6 +70,17 @@ class Receiver(ABC):
             packet: See :mod:`.packets`.
             last: Whether the response ends with it. That of a poll always does.
         """
+
+    def take(self, items: bytes) -> bool:
+        """Sends messages straight to the socket, if it can do so at once, and says whether they are its business now.
+
+        Called within the fan-out, and only while nothing waits for the client. What the socket does not take at once
+        of a packet must be told to :meth:`HttpSession.left_over`, and is followed by :meth:`HttpSession.written`.
+
+        Args:
+            items: Messages as in :attr:`~sethpusher_core.frames.Frame.items`, of a frame that others get, too.
+        """
+        return False
 
     @abstractmethod
     def abort(self) -> None:
@@ -166,6 +179,11 @@ class HttpSession(Session):
             self._farewell = close_packet(INTERRUPTED.code, INTERRUPTED.reason)
             self.ended(INTERRUPTED.code)
 
+    def left_over(self, size: int) -> None:
+        """Of what the receiver took from the fan-out the socket has not taken so many bytes yet."""
+        self._in_flight = size
+        self._account(size)
+
     def written(self, receiver: Receiver) -> None:
         """The socket has taken the packet that was sent last."""
         self._stuck = False
@@ -182,6 +200,17 @@ class HttpSession(Session):
         self.server.http_sessions.touch(self)
 
     # ---------------------------------------------------------------------------------------------------- outbound
+
+    @property
+    def way(self) -> Callable[[bytes], int | None]:
+        """See :attr:`Outlet.way`: always the same, which looks for itself whether something is in the way."""
+        return self._take
+
+    def _take(self, items: bytes) -> int | None:
+        receiver = self._receiver
+        if receiver is None or self.backlog_bytes or self.closed or not receiver.take(items):
+            return None
+        return len(items)
 
     def pump(self) -> None:
         """See :meth:`Outlet.pump`; at the end of this turn of the loop."""
@@ -215,12 +244,12 @@ class HttpSession(Session):
         return array(items) if items else None
 
     def partial(self, data: bytes, sent: int) -> None:
-        """Never called: ``blocked`` stays True."""
-        raise AssertionError("frames of an HTTP session go through enqueue")
+        """Never called: :attr:`way` takes all or nothing."""
+        raise AssertionError("a frame was taken in part")
 
     def failed(self, data: bytes, error: OSError) -> None:
-        """Never called: ``blocked`` stays True."""
-        raise AssertionError("frames of an HTTP session go through enqueue")
+        """Never called: :attr:`way` raises nothing of that kind."""
+        raise AssertionError("a frame failed") from error
 
     def _forget_backlog(self) -> None:
         super()._forget_backlog()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from tornado.httputil import HTTPHeaders
@@ -23,6 +24,7 @@ from .outlet import Budget
 from .room import Room
 from .session import Session
 from .sockjs import SockJSConnection, SockJSRouter
+from .streaming import chunker
 from .urls import endpoint_rules, transports_without, websocket_lanes
 from .websocket import WebSocketSession
 from .wheel import Wheel
@@ -85,6 +87,7 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         room: How many there may be.
         origins: Whose pages may connect. May be replaced before :meth:`start`.
         running: Whether requests are served; others are answered with 503.
+        chunker: Gives the one chunker for all streaming responses of a kind.
         credentials: See DEFAULT_SETTINGS, as for the others.
     """
 
@@ -126,6 +129,7 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
         self.transports = transports_without(self.settings["disabled_transports"])
         self.websockets_enabled = "websocket" in self.transports
         self.running = False
+        self.chunker = cache(chunker)
         self.sessions: set[Session] = set()
         self.http_sessions = HttpSessions(float(self.settings["disconnect_delay"]))
         self.room = Room(

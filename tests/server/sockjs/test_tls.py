@@ -101,4 +101,6 @@ async def test_http_transports_over_tls(tls: Contexts) -> None:
                 assert (await http.call("POST", f"{session}/xhr_send", '["a"]')).status == 204
                 assert (await http.call("POST", f"{session}/xhr")).text.startswith("c[2010,")
             assert await stream.packet() == 'a["a"]'
+            Channel([served.last.session]).publish('"b"')
+            assert await stream.packet() == 'a["\\"b\\""]'
         await until(lambda: served.last.ended == 1002, "the application is told")
