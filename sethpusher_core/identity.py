@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_cookie
 
+from .front.request import PlainRequest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -94,7 +96,7 @@ class Credentials:
         self._query: dict[str, list[bytes]] | None = None
 
     @classmethod
-    def of_request(cls, request: HTTPServerRequest, *, purpose: str, transport: str) -> Credentials:
+    def of_request(cls, request: HTTPServerRequest | PlainRequest, *, purpose: str, transport: str) -> Credentials:
         """The credentials that an HTTP request presents."""
         return cls(
             purpose=purpose,
@@ -103,7 +105,7 @@ class Credentials:
             method=request.method or "GET",
             uri=request.uri or "/",
             headers=request.headers,
-            make_request=lambda: request,
+            make_request=request.full if isinstance(request, PlainRequest) else lambda: request,
         )
 
     def with_token(self, token: str) -> Credentials:

@@ -20,6 +20,8 @@ _HEAD: Final = re.compile(
 )
 """Printable ASCII, one header a line. The classes do not overlap what follows them, so it takes linear time."""
 
+_HOST: Final = re.compile(r"[A-Za-z0-9._~:\[\]-]{1,255}")
+"""A part of what Tornado takes, which answers others with 400."""
 _ONCE: Final = frozenset({"Host", "Content-Length", "Connection", "Upgrade", "Authorization"})
 _NEVER: Final = frozenset({"Transfer-Encoding", "Expect", "Trailer", "Te", "Http2-Settings"})
 _MAX_LENGTH: Final = 12
@@ -55,7 +57,7 @@ def read_head(data: bytes) -> Head | None:
         headers[name] = value.strip(" \t")
     if len(headers) < len(lines):
         headers = _joined(lines)
-    if "Host" not in headers or not _NEVER.isdisjoint(headers):
+    if not (_HOST.fullmatch(headers.get("Host", "")) and _NEVER.isdisjoint(headers)):
         return None
     method = found[1].decode()
     length = headers.get("Content-Length", "")

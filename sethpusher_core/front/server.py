@@ -30,22 +30,24 @@ SWEEP_SECONDS: Final = 1.0
 """Between two looks for connections that wait too long."""
 
 _STAYS_OR_GOES: Final = ("", "keep-alive", "close")
-"""What the header Connection of a plain POST may say."""
+"""What the header Connection of a plain request may say that is no handshake."""
 
 
 class Lane(NamedTuple):
     """Requests that may be served at the front door.
 
     Attributes:
-        method: ``GET`` or ``POST``. A GET is a handshake: others are left to Tornado.
+        method: ``GET`` or ``POST``.
         path: What the path, without the query, must match as a whole.
-        endpoint: Serves them. Of its connection it may use ``context``, ``detach``, ``write_headers`` (with a
-            Content-Length) and ``finish``; it answers after the request has come as a whole, or takes the stream.
+        endpoint: Serves them. Its connection is a :class:`~.visitor.Visitor`. It answers after the request has come as
+            a whole, at once or later, and with all of the answer; or it takes the stream.
+        upgrades: Whether they are handshakes, which ask for another protocol. Others must not.
     """
 
     method: str
     path: re.Pattern[str]
     endpoint: HTTPServerConnectionDelegate
+    upgrades: bool = False
 
 
 class FrontServer(ProxiedServer):
@@ -84,7 +86,9 @@ class FrontServer(ProxiedServer):
             **options,
         )
         self.visitors = set()
-        self._lanes = tuple(lanes)
+        self._lanes: dict[tuple[str, bool], list[Lane]] = {}
+        for lane in lanes:
+            self._lanes.setdefault((lane.method, lane.upgrades), []).append(lane)
         self._body_timeout = body_timeout
         self._idle_timeout = idle_connection_timeout
         self._max_body_size = max_body_size
@@ -103,18 +107,18 @@ class FrontServer(ProxiedServer):
         """Hands a connection to Tornado."""
         super().handle_stream(stream, address)
 
-    def endpoint_of(self, head: Head) -> HTTPServerConnectionDelegate | None:
-        """Who serves a request here; None if nobody does."""
+    def find(self, head: Head) -> tuple[HTTPServerConnectionDelegate, re.Match[str]] | None:
+        """Who serves a request here, and what its path was matched by; None if nobody does."""
         connection = head.headers.get("Connection", "").lower()
-        if head.method == "GET":
-            if "upgrade" not in connection:
-                return None
-        elif connection not in _STAYS_OR_GOES or "Upgrade" in head.headers or head.length > self._max_body_size:
+        upgrades = head.method == "GET" and "upgrade" in connection
+        if not upgrades and (
+            connection not in _STAYS_OR_GOES or "Upgrade" in head.headers or head.length > self._max_body_size
+        ):
             return None
         path = head.target.partition("?")[0]
-        for lane in self._lanes:
-            if lane.method == head.method and lane.path.fullmatch(path):
-                return lane.endpoint
+        for lane in self._lanes.get((head.method, upgrades), ()):
+            if found := lane.path.fullmatch(path):
+                return lane.endpoint, found
         return None
 
     async def close_all_connections(self) -> None:

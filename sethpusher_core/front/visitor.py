@@ -6,13 +6,14 @@ import asyncio
 import logging
 import re
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
-from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
 from .head import read_head
+from .request import PlainRequest
 
 if TYPE_CHECKING:
     from .server import FrontServer
@@ -58,38 +59,46 @@ class Visitor:
 
     Attributes:
         context: Where the request under way comes from.
+        request: The request under way; from before its delegate is made until it has been answered.
+        stream: Of the connection.
         since: The loop's time when the connection became idle, or a body began to come; 0 while a request is served.
         wants_body: Whether the rest of a body is awaited.
     """
 
     __slots__ = (
-        "_clock",
         "_delegate",
+        "_fd",
         "_front",
         "_listens",
         "_loop",
         "_missing",
+        "_on_close",
         "_peer",
         "_stays",
-        "_stream",
+        "_watched",
         "_written",
         "context",
+        "request",
         "since",
+        "stream",
         "wants_body",
     )
 
     def __init__(self, front: FrontServer, stream: IOStream, address: Any) -> None:
         self.context = Context(stream, address)
+        self.request: PlainRequest | None = None
+        self.stream = stream
         self.wants_body = False
         self._peer = (self.context.remote_ip, self.context.protocol)
         self._front = front
-        self._stream = stream
-        self._loop = IOLoop.current()
-        self._clock = asyncio.get_running_loop().time
-        self.since = self._clock()
+        self._fd = stream.fileno()
+        self._loop = asyncio.get_running_loop()
+        self.since = self._loop.time()
         self._delegate: HTTPMessageDelegate | None = None
+        self._on_close: Callable[[], None] | None = None
         self._missing = 0
         self._written: asyncio.Future[None] | None = None
+        self._watched = False  # by the stream, which does so once it has had something to write
         self._stays = True
         self._listens = False
         self._listen()
@@ -97,22 +106,25 @@ class Visitor:
     def close(self) -> None:
         """Ends the connection; who serves a request on it learns that."""
         self._leave()
-        self._stream.close()
-        delegate, self._delegate = self._delegate, None
-        if delegate is not None:
+        self.stream.close()
+        delegate, on_close = self._delegate, self._on_close
+        self._delegate = self._on_close = self.request = None
+        if on_close is not None:
+            on_close()
+        elif delegate is not None:
             delegate.on_connection_close()
 
     # ------------------------------------------------------------------------------------------------------- reading
 
     def _listen(self) -> None:
-        if not self._listens and not self._stream.closed():
+        if not self._listens and not self.stream.closed():
             self._listens = True
-            self._loop.add_handler(self._stream.socket, self._readable, IOLoop.READ)
+            self._loop.add_reader(self._fd, self._readable)
 
     def _stop_listening(self) -> None:
         if self._listens:
             self._listens = False
-            self._loop.remove_handler(self._stream.socket)
+            self._loop.remove_reader(self._fd)
 
     def _leave(self) -> None:
         self._stop_listening()
@@ -120,17 +132,18 @@ class Visitor:
 
     def _hand_over(self) -> None:
         self._leave()
-        self._front.receive(self._stream, self.context.address)
+        self._front.receive(self.stream, self.context.address)
 
-    def _readable(self, _socket: object, _events: int) -> None:
-        if self._delegate is not None and not self.wants_body:
-            self._stop_listening()  # the next request, or the end, is looked at when this one has been answered
-            return
+    def _readable(self) -> None:
         try:
             if self.wants_body:
-                self._take_body(self._stream.socket.recv(min(READ_SIZE, self._missing)))
+                self._take_body(self.stream.socket.recv(min(READ_SIZE, self._missing)))
+            elif self._delegate is None:
+                self._look(self.stream.socket.recv(READ_SIZE, socket.MSG_PEEK))
+            elif self._on_close is not None and not self.stream.socket.recv(1, socket.MSG_PEEK):
+                self.close()
             else:
-                self._look(self._stream.socket.recv(READ_SIZE, socket.MSG_PEEK))
+                self._stop_listening()  # the next request, or the end, is looked at when this one has been answered
         except BlockingIOError:
             pass
         except OSError:
@@ -144,18 +157,21 @@ class Visitor:
             self.close()
             return
         head = read_head(data)
-        endpoint = None if head is None else self._front.endpoint_of(head)
-        if head is None or endpoint is None:
+        found = None if head is None else self._front.find(head)
+        if head is None or found is None:
             self._hand_over()
             return
+        endpoint, path = found
         have = min(len(data), head.size + head.length)
-        self._stream.socket.recv(have)  # all of it is there: it is what was looked at
+        self.stream.socket.recv(have)  # all of it is there: it is what was looked at
         self.since = 0.0
         self._stays = head.headers.get("Connection", "").lower() != "close"
         self._missing = head.length
         self._front.trusted.read(head.headers, self.context)
+        start_line = RequestStartLine(head.method, head.target, "HTTP/1.1")
+        self.request = PlainRequest(self, start_line, head.headers, path)
         self._delegate = endpoint.start_request(self, cast("HTTPConnection", self))
-        self._delegate.headers_received(RequestStartLine(head.method, head.target, "HTTP/1.1"), head.headers)
+        self._delegate.headers_received(start_line, head.headers)
         if self._delegate is not None:  # it has not taken the stream, and not answered already
             self._take_body(data[head.size : have], ended=False)
 
@@ -175,7 +191,7 @@ class Visitor:
             delegate.data_received(chunk)
         self.wants_body = self._missing > 0
         if self.wants_body:
-            self.since = self.since or self._clock()
+            self.since = self.since or self._loop.time()
         else:
             self.since = 0.0
             delegate.finish()
@@ -184,12 +200,21 @@ class Visitor:
 
     def detach(self) -> IOStream:
         """Gives the stream away."""
-        self._delegate = None
+        self._delegate = self.request = None
         self._leave()
-        return self._stream
+        return self.stream
 
-    def write_headers(self, start_line: ResponseStartLine, headers: HTTPHeaders, chunk: bytes = b"") -> None:
-        """Sends the answer: all of it, with its Content-Length among the headers."""
+    def set_close_callback(self, callback: Callable[[], None]) -> None:
+        """Has the connection's end noticed while the answer is still to come, and told to a callback.
+
+        As with Tornado's connections it is not noticed behind a request that was sent too early.
+        """
+        self._on_close = callback
+
+    def write_headers(
+        self, start_line: ResponseStartLine, headers: HTTPHeaders, chunk: bytes = b""
+    ) -> asyncio.Future[None] | None:
+        """Sends the answer: all of it, with its Content-Length among the headers. See :meth:`answer`."""
         if headers.get("Connection", "") == "close":
             self._stays = False
         elif not self._stays:
@@ -199,46 +224,62 @@ class Visitor:
         head = "".join(lines)
         if _LINE_END.search(head.replace("\r\n", "")):
             raise ValueError(f"a header with a line break: {head!r}")
-        self._send(b"%b\r\n%b" % (head.encode("latin-1"), chunk))
+        return self._send(b"%b\r\n%b" % (head.encode("latin-1"), chunk))
 
-    def answer(self, head: bytes, body: bytes) -> None:
+    def answer(self, head: bytes, body: bytes | None) -> asyncio.Future[None] | None:
         """Sends an answer whose head is known but for its length; :meth:`finish` follows.
 
         Args:
             head: The status line and headers, each with its line end, without Content-Length and Connection.
-            body: The body.
+            body: The body; None for an answer that has neither body nor length (204).
+
+        Returns:
+            What is done once the socket has taken all of it; None if it has.
         """
         close = b"" if self._stays else b"Connection: close\r\n"
-        self._send(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
+        if body is None:
+            return self._send(b"%b%b\r\n" % (head, close))
+        return self._send(b"%bContent-Length: %d\r\n%b\r\n%b" % (head, len(body), close, body))
 
-    def finish(self) -> None:
-        """The answer is complete: waits for the next request."""
+    def _send(self, data: bytes) -> asyncio.Future[None] | None:
         if self._delegate is None:
-            return  # the connection has gone meanwhile
-        self._delegate = None
-        self.since = self._clock()
-        self.context.remote_ip, self.context.protocol = self._peer
-        if self._written is not None:
-            self._written.add_done_callback(self._taken)
-        elif self._stays:
-            self._listen()
-        else:
-            self.close()
-
-    def _send(self, data: bytes) -> None:
+            return None  # the connection has gone meanwhile
         try:
-            sent = self._stream.socket.send(data)
+            sent = self.stream.socket.send(data)
         except BlockingIOError:
             sent = 0
-        except OSError:  # it has gone; the next look finds that
-            return
+        except OSError:
+            self.close()
+            return None
         if sent < len(data):
             self._stop_listening()
-            self._written = self._stream.write(data[sent:])
+            self._watched = True
+            self._written = self.stream.write(data[sent:])
+            self._written.add_done_callback(self._taken)
+        return self._written
 
-    def _taken(self, written: asyncio.Future[None]) -> None:
-        """The stream has written what the socket did not take at once; it watches the socket from then on."""
-        if self._stays and not written.cancelled() and written.exception() is None:
+    def finish(self) -> None:
+        """The answer is complete: waits for the next request, once the socket has taken it."""
+        if self._delegate is None:
+            return  # the connection has gone meanwhile
+        self._delegate = self._on_close = self.request = None
+        self.since = self._loop.time()
+        self.context.remote_ip, self.context.protocol = self._peer
+        if self._written is None:
+            self._go_on()
+
+    def _taken(self, _: asyncio.Future[None]) -> None:
+        """The stream has written what the socket did not take at once, or has failed to."""
+        self._written = None
+        if self.stream.closed():
+            self.close()
+        elif self._delegate is None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._stays:
+            self.close()
+        elif self._watched:
             self._hand_over()
         else:
-            self.close()
+            self._listen()

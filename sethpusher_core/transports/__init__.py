@@ -9,7 +9,7 @@ Of sockjs-tornado only SockJSConnection, the face that applications know, and th
     ├─ stream_session   on a stream of its own, past which frames go straight to the socket
     │  └─ websocket     framed and bare; handshake begins it, wire reads for it; compression
     └─ http_session     outlives requests; http_sessions holds and expires them
-    exchange        one HTTP request and its answer
+    exchange        one HTTP request and its answer; heads of answers
     ├─ pages            greeting, info, the frame
     ├─ sending          xhr_send, jsonp_send
     └─ receiving        fetches a session's packets

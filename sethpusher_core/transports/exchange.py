@@ -7,23 +7,29 @@ protocol, and an answer may be what sockjs-protocol asks for (a 204 with a Conte
 
 from __future__ import annotations
 
+import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
-from functools import lru_cache
-from http.client import responses
 from time import time
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from tornado.httputil import (
+    HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
     format_timestamp,
+    parse_cookie,
 )
 from tornado.routing import Router
+
+from ..front.request import PlainRequest
+from ..front.visitor import Visitor
+from .heads import Traits, head_fields, head_lines, reason_of
+from .origins import ANY
 
 if TYPE_CHECKING:
     from .router import PushRouter
@@ -56,7 +62,14 @@ class Endpoint(Router):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
         """See Tornado; the rule's path may name a ``session_id``."""
-        session_id = kwargs.get("path_kwargs", {}).get("session_id") or b""
+        return self._begin(request, kwargs.get("path_kwargs", {}).get("session_id") or b"")
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """See Tornado; for what comes through a lane of the front door, whose path names a ``session_id``."""
+        request: PlainRequest = cast("Any", request_conn).request
+        return self._begin(request, request.part("session_id"))
+
+    def _begin(self, request: HTTPServerRequest | PlainRequest, session_id: bytes) -> Exchange:
         return self._exchange(self._router, request, session_id.decode("utf-8", "surrogateescape"))
 
 
@@ -75,14 +88,15 @@ class Exchange(HTTPMessageDelegate, ABC):
     methods: ClassVar[tuple[str, ...]] = ("GET",)
     keeps_body: ClassVar[bool] = False
 
-    def __init__(self, router: PushRouter, request: HTTPServerRequest, session_id: str) -> None:
+    def __init__(self, router: PushRouter, request: HTTPServerRequest | PlainRequest, session_id: str) -> None:
         self.router = router
         self.request = request
         self.session_id = session_id
         self.body = bytearray()
         self._size = 0
         self._answered = False
-        # HTTP1Connection; set_close_callback, close and stream are public, but not part of HTTPConnection.
+        # HTTP1Connection, whose set_close_callback, close and stream are public, but not part of HTTPConnection; or a
+        # Visitor, which has the same.
         self._connection: Any = request.connection
 
     # ------------------------------------------------------------------------------------------- called by Tornado
@@ -151,27 +165,39 @@ class Exchange(HTTPMessageDelegate, ABC):
             extra: Further headers.
         """
         self._answered = True
+        self.write_answer(status, body, type=type, cache=cache, extra=extra)
+        self._connection.finish()
+
+    def write_answer(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        type: str | None,
+        cache: str = NEVER,
+        extra: dict[str, str] | None = None,
+    ) -> asyncio.Future[None] | None:
+        """Writes a whole answer, and says when the socket has taken it; None if it has. See :meth:`answer`."""
+        connection = self._connection
+        lengthless = status in (204, 304)
+        if extra is None and isinstance(connection, Visitor):
+            head = head_lines(status, self._traits(type, cache))
+            return connection.answer(head, None if lengthless else body)
         headers = self.headers(type, cache)
         for name, value in (extra or {}).items():
             headers[name] = value
-        if status not in (204, 304):
+        if not lengthless:
             headers["Content-Length"] = str(len(body))
-        self._connection.write_headers(self._start_line(status), headers, body)
-        self._connection.finish()
+        write: asyncio.Future[None] | None = connection.write_headers(self._start_line(status), headers, body)
+        return write
 
     def headers(self, type: str | None, cache: str) -> HTTPHeaders:
         """The headers that every answer has."""
-        headers = HTTPHeaders({"Date": _date(int(time())), "Cache-Control": cache, "X-Content-Type-Options": "nosniff"})
-        if type is not None:
-            headers["Content-Type"] = type
-        self._add_cors(headers)
-        if self.session_id and self.router.cookie_needed and cache == NEVER:
-            headers["Set-Cookie"] = f"JSESSIONID={self._sticky_value()}; Path=/"
-        return headers
+        return HTTPHeaders(head_fields(self._traits(type, cache)))
 
     @staticmethod
     def _start_line(status: int) -> ResponseStartLine:
-        return ResponseStartLine("HTTP/1.1", status, responses.get(status, "Unknown"))
+        return ResponseStartLine("HTTP/1.1", status, reason_of(status))
 
     def _refuse_body(self) -> None:
         """Answers before the body has come; Tornado then closes the connection, since it will not read the rest."""
@@ -180,20 +206,21 @@ class Exchange(HTTPMessageDelegate, ABC):
 
     # --------------------------------------------------------------------------------------------------------- CORS
 
-    def _add_cors(self, headers: HTTPHeaders) -> None:
+    def _traits(self, type: str | None, cache: str) -> Traits:
         """Lets the page read the answer, if its origin is admitted (Fetch standard, "CORS protocol")."""
         router = self.router
-        origin = self.request.headers.get("Origin")
         echoes = router.credentials or not router.origins.any
-        if echoes:
-            headers["Vary"] = "Origin"
-        if origin is not None and echoes:
-            if router.origin_allowed(self.request.headers):
-                headers["Access-Control-Allow-Origin"] = origin
-                if router.credentials:
-                    headers["Access-Control-Allow-Credentials"] = "true"
-        elif router.origins.any:
-            headers["Access-Control-Allow-Origin"] = "*"
+        origin = self.request.headers.get("Origin") if echoes else None
+        credentials = False
+        if origin is None:
+            origin = ANY if router.origins.any else None
+        elif router.origin_allowed(self.request.headers):
+            credentials = router.credentials
+        else:
+            origin = None
+        sticky = router.cookie_needed and self.session_id and cache == NEVER
+        cookie = self._sticky_value() if sticky else None
+        return Traits(int(time()), type, cache, echoes, origin, credentials, cookie)
 
     def _answer_preflight(self) -> None:
         extra = {
@@ -210,11 +237,5 @@ class Exchange(HTTPMessageDelegate, ABC):
 
     def _sticky_value(self) -> str:
         """What a load balancer put into JSESSIONID, given back as it is, or ``dummy`` to make it put something in."""
-        cookie = self.request.cookies.get("JSESSIONID")
-        value = cookie.value if cookie is not None else ""
+        value = parse_cookie(self.request.headers.get("Cookie", "")).get("JSESSIONID", "")
         return value if _COOKIE_VALUE.fullmatch(value) else "dummy"
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return format_timestamp(second)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from .exchange import NEVER
 from .packets import script_string
 from .receiving import SCRIPT, PacketExchange
 
@@ -24,13 +23,9 @@ class Poll(PacketExchange):
         """See :class:`PacketExchange`."""
         return True
 
-    def write_packet(self, packet: bytes) -> asyncio.Future[None]:
+    def write_packet(self, packet: bytes) -> asyncio.Future[None] | None:
         """See :class:`PacketExchange`. The body is bytes before its length is told."""
-        body = self.body_of(packet)
-        headers = self.headers(SCRIPT, NEVER)
-        headers["Content-Length"] = str(len(body))
-        write: asyncio.Future[None] = self._connection.write_headers(self._start_line(200), headers, body)
-        return write
+        return self.write_answer(200, self.body_of(packet), type=SCRIPT)
 
     def body_of(self, packet: bytes) -> bytes:
         """The response's body."""

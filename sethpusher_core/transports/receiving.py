@@ -7,8 +7,10 @@ import re
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from tornado.escape import parse_qs_bytes
 from tornado.httputil import HTTPServerRequest
 
+from ..front.request import PlainRequest
 from ..identity import Credentials
 from .exchange import Exchange
 from .http_session import HttpSession, Receiver
@@ -44,7 +46,7 @@ class PacketExchange(Exchange, Receiver):
     ends_with_connection: ClassVar[bool] = False
     callback: str
 
-    def __init__(self, router: PushRouter, request: HTTPServerRequest, session_id: str) -> None:
+    def __init__(self, router: PushRouter, request: HTTPServerRequest | PlainRequest, session_id: str) -> None:
         super().__init__(router, request, session_id)
         self.callback = ""
         self._session: HttpSession | None = None
@@ -68,7 +70,11 @@ class PacketExchange(Exchange, Receiver):
     def send(self, packet: bytes, *, last: bool = False) -> None:
         """See :class:`Receiver`."""
         self._last = last
-        self._watch(self.write_packet(packet))
+        write = self.write_packet(packet)
+        if write is None:
+            self._written()
+        else:
+            self._watch(write)
 
     def abort(self) -> None:
         """See :class:`Receiver`."""
@@ -88,8 +94,8 @@ class PacketExchange(Exchange, Receiver):
         return None
 
     @abstractmethod
-    def write_packet(self, packet: bytes) -> asyncio.Future[None]:
-        """Writes a packet in the transport's form, and says when the socket has taken it."""
+    def write_packet(self, packet: bytes) -> asyncio.Future[None] | None:
+        """Writes a packet in the transport's form, and says when the socket has taken it; None if it has."""
 
     @property
     def complete(self) -> bool:
@@ -138,7 +144,7 @@ class PacketExchange(Exchange, Receiver):
 
     def _read_callback(self) -> bool:
         """Reads the name of the function to call; answers 500, as sockjs-protocol has it, if there is none."""
-        arguments = self.request.query_arguments
+        arguments = parse_qs_bytes(self.request.uri.partition("?")[2], keep_blank_values=True)
         values = arguments.get("c") or arguments.get("callback")
         if not values or not values[-1]:
             self.answer(500, CALLBACK_MISSING)

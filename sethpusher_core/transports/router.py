@@ -25,7 +25,7 @@ from .room import Room
 from .session import Session
 from .sockjs import SockJSConnection, SockJSRouter
 from .streaming import chunker
-from .urls import endpoint_rules, transports_without, websocket_lanes
+from .urls import endpoint_rules, polling_lanes, transports_without, websocket_lanes
 from .websocket import WebSocketSession
 from .wheel import Wheel
 
@@ -207,8 +207,9 @@ class PushRouter(SockJSRouter):  # type: ignore[misc]  # sockjs-tornado has no t
 
     @property
     def lanes(self) -> list[Lane]:
-        """The handshakes, for a :class:`~sethpusher_core.front.server.FrontServer`."""
-        return websocket_lanes(self, self._prefix, self.transports)
+        """Handshakes and polls, for a :class:`~sethpusher_core.front.server.FrontServer`."""
+        arguments = (self, self._prefix, self.transports)
+        return [*websocket_lanes(*arguments), *polling_lanes(*arguments)]
 
     def apply_routes(self, routes: list[Any]) -> list[Any]:
         """Adds the rules to a list, and gives it back."""

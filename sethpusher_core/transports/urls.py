@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final
 
 from tornado.routing import PathMatches
@@ -20,7 +20,7 @@ from .streaming import EventSourceStream, HtmlFileStream, XhrStream
 if TYPE_CHECKING:
     from .router import PushRouter
 
-__all__ = ["TRANSPORTS", "endpoint_rules", "transports_without", "websocket_lanes"]
+__all__ = ["TRANSPORTS", "endpoint_rules", "polling_lanes", "transports_without", "websocket_lanes"]
 
 TRANSPORTS: Final = ("websocket", "rawwebsocket", "xhr_streaming", "eventsource", "htmlfile", "xhr", "jsonp")
 """The transports by their SockJS names; ``rawwebsocket`` is the bare endpoint."""
@@ -32,6 +32,8 @@ _RECEIVERS: Final[Mapping[str, type[Exchange]]] = {
     "htmlfile": HtmlFileStream,
     "jsonp": JsonpPoll,
 }
+_WHOLE: Final = ("xhr", "xhr_send", "jsonp", "jsonp_send")
+"""Those whose answers have a length, and leave the connection to the next request."""
 _ALIASES: Final = {"xhr_polling": "xhr", "jsonp_polling": "jsonp"}
 
 
@@ -58,11 +60,7 @@ def endpoint_rules(router: PushRouter, prefix: str, transports: Iterable[str]) -
     base, session = _bases(prefix)
     offered = set(transports)
     rules: list[Any] = [(PathMatches(lane.path), lane.endpoint) for lane in websocket_lanes(router, prefix, offered)]
-    exchanges = {f"{session}/{name}$": exchange for name, exchange in _RECEIVERS.items() if name in offered}
-    if offered & {"xhr", "xhr_streaming", "eventsource", "htmlfile"}:
-        exchanges[f"{session}/xhr_send$"] = XhrSend
-    if "jsonp" in offered:
-        exchanges[f"{session}/jsonp_send$"] = JsonpSend
+    exchanges = {f"{session}/{name}$": exchange for name, exchange in _session_exchanges(offered).items()}
     exchanges[f"{base}/info$"] = Info
     exchanges[rf"{base}/iframe[0-9-.a-z_]*\.html$"] = IframePage
     exchanges[f"{base}/?$"] = Greeting
@@ -74,7 +72,27 @@ def websocket_lanes(router: PushRouter, prefix: str, transports: Iterable[str]) 
     base, session = _bases(prefix)
     lanes = {"websocket": (f"{session}/websocket$", Form.FRAMED), "rawwebsocket": (f"{base}/websocket$", Form.BARE)}
     offered = [lanes[name] for name in lanes if name in transports]
-    return [Lane("GET", re.compile(path), WebSocketEndpoint(router, form)) for path, form in offered]
+    return [Lane("GET", re.compile(path), WebSocketEndpoint(router, form), True) for path, form in offered]
+
+
+def polling_lanes(router: PushRouter, prefix: str, transports: Iterable[str]) -> list[Lane]:
+    """Where polls come, and what their clients send."""
+    _, session = _bases(prefix)
+    return [
+        Lane(exchange.methods[0], re.compile(f"{session}/{name}"), Endpoint(router, exchange))
+        for name, exchange in _session_exchanges(set(transports)).items()
+        if name in _WHOLE
+    ]
+
+
+def _session_exchanges(offered: Set[str]) -> dict[str, type[Exchange]]:
+    """What serves the URLs of a session, by their last part; websockets aside."""
+    exchanges = {name: exchange for name, exchange in _RECEIVERS.items() if name in offered}
+    if offered & {"xhr", "xhr_streaming", "eventsource", "htmlfile"}:
+        exchanges["xhr_send"] = XhrSend
+    if "jsonp" in offered:
+        exchanges["jsonp_send"] = JsonpSend
+    return exchanges
 
 
 def _bases(prefix: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import logging
-import re
 import socket
 import struct
 from collections import Counter
@@ -15,54 +14,19 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from support.clients import Client
+from support.front import BODY, Line, comparable, handed_over, post, visitors
 from support.fuzz import BUDGETS, OPEN, attempts, exchange, requests
 from support.logs import LogWatch
 from support.server import RunningServer
-from support.timing import UNIT
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
 from sethpusher_core import hookimpl
-from sethpusher_core.front.server import FrontServer
 from sethpusher_core.publication import Publication
 from sethpusher_core.server import PushServer
 from sethpusher_core.settings.core import CoreSettings
 
 Serve = Callable[..., RunningServer]
-BODY = b'{"a": 1}'
-
-
-def post(body: bytes = BODY, path: str = "/api/channels/news/", *headers: str) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-class Line:
-    """A connection, and the answers that come over it."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), UNIT)
-        self._rest = b""
-
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
-        while b"\r\n\r\n" not in self._rest:
-            self._more()
-        head, _, self._rest = self._rest.partition(b"\r\n\r\n")
-        first, *lines = head.decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        length = int(headers.get("content-length", 0))
-        while len(self._rest) < length:
-            self._more()
-        body, self._rest = self._rest[:length], self._rest[length:]
-        return int(first.split()[1]), headers, body
-
-    def ended(self) -> bool:
-        return not self._rest and self.socket.recv(1) == b""
-
-    def _more(self) -> None:
-        data = self.socket.recv(65536)
-        assert data, f"the server has hung up, after {self._rest!r}"
-        self._rest += data
 
 
 @pytest.fixture
@@ -77,16 +41,6 @@ def subscriber(server: RunningServer) -> Client:
     client.subscribe("news")
     client.take()
     return client
-
-
-def visitors(server: RunningServer) -> int:
-    listener = server._listener
-    assert isinstance(listener, FrontServer)
-    return server.call(lambda: len(listener.visitors))
-
-
-def handed_over(server: RunningServer) -> int:
-    return server.call(lambda: len(server._listener._connections))
 
 
 # ----------------------------------------------------------------------------------------------------- plain requests
@@ -299,17 +253,10 @@ def test_answers_are_those_of_a_plain_application(serve: Serve, budget: dict[str
     @given(request=requests())
     def attempt(request: bytes) -> None:
         asked = bytes(request).replace(b"Connection: close\r\n", b"", 1)
-        answers = {_comparable(exchange(server.port, asked)) for server in (fronted, plain)}
+        answers = {comparable(exchange(server.port, asked)) for server in (fronted, plain)}
         # Tornado hangs up without an answer, or does not, when it learns in time that the caller has no more to say.
         compared[b"" not in answers] += 1
         assert len(answers - {b""}) <= 1
 
     attempt()
     assert compared[True] > compared[False]
-
-
-def _comparable(answers: bytes) -> bytes:
-    answers = re.sub(rb"Date: [^\r]*", b"Date:", answers)
-    answers = re.sub(rb'"id":"[0-9a-f]+-[0-9a-f]+"', b'"id":""', answers)
-    answers = re.sub(rb'"epoch":"[^"]*"|"entropy":\s*\d+', b"", answers)
-    return re.sub(rb"Content-Length: \d+", b"Content-Length:", answers)

@@ -12,6 +12,7 @@ import os
 import socket
 from collections import Counter
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +32,7 @@ __all__ = [
     "converse",
     "exchange",
     "messages",
+    "polls",
     "replies_until",
     "report",
     "requests",
@@ -214,6 +216,49 @@ def requests(draw: st.DrawFn, *more: tuple[bytes, bytes]) -> bytes:
     lines = [b" ".join((method, path, b"HTTP/1.1")), b"Host: a", b"Connection: close"]
     lines += [name + b": " + value for name, value in headers]
     if tame or draw(st.booleans()):
+        lines.append(b"Content-Length: %d" % len(body))
+    return Big(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+
+
+POLLS = (
+    (b"POST", b"xhr"),
+    (b"POST", b"xhr_send"),
+    (b"GET", b"jsonp?c=f"),
+    (b"GET", b"jsonp?callback="),
+    (b"POST", b"jsonp_send"),
+    (b"OPTIONS", b"xhr"),
+    (b"GET", b"xhr_send"),
+)
+POLL_HEADERS = (
+    (b"Connection", b"keep-alive"),
+    (b"Connection", b"close"),
+    (b"Connection", b"upgrade"),
+    (b"Content-Type", b"text/plain"),
+    (b"Content-Type", b"application/x-www-form-urlencoded"),
+    (b"Cookie", b"JSESSIONID=a; b=c"),
+    (b"Cookie", b'JSESSIONID="a b"'),
+    (b"Origin", b"https://a.example"),
+    (b"Origin", b"https://elsewhere.example"),
+    (b"Referer", b"https://elsewhere.example/x"),
+    (b"Sec-Fetch-Site", b"cross-site"),
+    (b"Accept", b"*/*"),
+    (b"X-Forwarded-For", b"1.2.3.4"),
+)
+sent = st.one_of(
+    st.lists(texts, max_size=3).map(json.dumps), texts, st.just(json.dumps(['{"type":"ping","id":1}'])), st.just("")
+).map(lambda text: text.encode("utf-8", "replace"))
+
+
+@st.composite
+def polls(draw: st.DrawFn) -> bytes:
+    """A request of a polling client: whole, and mostly in order. Its path begins with ``/SESSION/``."""
+    method, name = draw(st.one_of(st.sampled_from(POLLS[:5]), st.sampled_from(POLLS)))
+    body = b"" if method == b"GET" else draw(sent)
+    if name == b"jsonp_send" and draw(st.booleans()):
+        body = b"d=" + quote(body).encode()
+    headers = draw(st.lists(st.sampled_from(POLL_HEADERS), max_size=3, unique_by=lambda header: header[0]))
+    lines = [b"%b /SESSION/%b HTTP/1.1" % (method, name), b"Host: a", *(b"%b: %b" % header for header in headers)]
+    if method != b"GET":
         lines.append(b"Content-Length: %d" % len(body))
     return Big(b"\r\n".join(lines) + b"\r\n\r\n" + body)
 

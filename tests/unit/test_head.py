@@ -32,6 +32,10 @@ def test_a_handshake() -> None:
     "headers",
     [
         b"Content-Length: 3",  # no Host
+        b"Host: \r\nContent-Length: 3",
+        b"Host: a, b\r\nContent-Length: 3",
+        b"Host: user@a\r\nContent-Length: 3",
+        b"Host: a/b\r\nContent-Length: 3",
         b"Host: a",  # no length: it may be chunked, or until the end
         b"Host: a\r\nContent-Length: 3\r\nContent-Length: 3",
         b"Host: a\r\nContent-Length: 3, 3",

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from server.sockjs import kit
 from support.logs import LogWatch
 
 
 @pytest.fixture(autouse=True)
 def _quiet(logs: LogWatch) -> None:
     """Watches the log in every test here."""
+
+
+@pytest.fixture(params=["plain", "front"])
+def doors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a test run twice: behind Tornado's own HTTPServer, and behind the front door."""
+    monkeypatch.setattr(kit, "make_server", {"plain": kit.plain_server, "front": kit.front_server}[request.param])

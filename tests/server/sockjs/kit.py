@@ -28,7 +28,9 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from sethpusher_core.addresses import Address
+from sethpusher_core.front.server import FrontServer
 from sethpusher_core.hub import Local
+from sethpusher_core.proxies import TrustedProxies
 from sethpusher_core.publication import PUBLICATION_KIND, Delivery
 from sethpusher_core.roster import Member
 from sethpusher_core.tally import Tally
@@ -46,8 +48,10 @@ __all__ = [
     "Stream",
     "WebSocket",
     "begin_poll",
+    "front_server",
     "in_virtual_time",
     "new_session",
+    "plain_server",
     "read_sse",
     "serving",
     "until",
@@ -177,6 +181,28 @@ class Served:
         assert (answer.status, answer.body) == (204, b""), answer
 
 
+def plain_server(router: PushRouter, **options: Any) -> HTTPServer:
+    """Tornado's own HTTPServer."""
+    return HTTPServer(Application(router.urls, log_function=lambda handler: None), **options)
+
+
+def front_server(router: PushRouter, **options: Any) -> HTTPServer:
+    """One with a front door."""
+    return FrontServer(
+        Application(router.urls, log_function=lambda handler: None),
+        lanes=router.lanes,
+        trusted=TrustedProxies(()),
+        body_timeout=UNIT,
+        idle_connection_timeout=UNIT,
+        max_body_size=2**27,
+        **options,
+    )
+
+
+make_server = plain_server
+"""What :func:`serving` listens with; the fixture ``doors`` has a test run with each."""
+
+
 @contextlib.asynccontextmanager
 async def serving(
     connection: Callable[[Any], Any] = Echo,
@@ -195,7 +221,7 @@ async def serving(
         return made[-1]
 
     router = PushRouter(make, "/echo", settings, budget, farewell=farewell)
-    http = HTTPServer(Application(router.urls, log_function=lambda handler: None), ssl_options=tls)
+    http = make_server(router, ssl_options=tls)
     [listener] = bind_sockets(0, "127.0.0.1")
     http.add_socket(listener)
     if start:

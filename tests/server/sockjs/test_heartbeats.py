@@ -17,6 +17,8 @@ from sethpusher_core.transports.http_session import QUIET_BEATS
 from sethpusher_core.transports.outlet import Budget
 from sethpusher_core.transports.wheel import Wheel
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 BEAT = 0.05 * SCALE
 NEVER = 3600.0
 

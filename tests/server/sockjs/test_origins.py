@@ -11,6 +11,8 @@ from tornado.httputil import HTTPHeaders
 
 from sethpusher_core.transports.origins import OriginPolicy
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 GOOD = "https://app.example.com"
 LISTED = [GOOD, "*.example.org", "http://*.dev.example.net:8080", "plain.example"]
 

@@ -8,6 +8,8 @@ import pytest
 from server.sockjs.kit import Http, new_session, serving
 from support.loops import in_loop
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 NOT_CACHED = "no-store, no-cache, no-transform, must-revalidate, max-age=0"
 
 

@@ -13,6 +13,8 @@ from support.loops import in_loop
 
 from sethpusher_core.transports.outlet import Budget
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 NOT_CACHED = "no-store, no-cache, no-transform, must-revalidate, max-age=0"
 AWKWARD = [
     "a",

@@ -23,6 +23,8 @@ from sethpusher_core.server import PushServer
 from sethpusher_core.settings.core import CoreSettings
 from sethpusher_core.transports.room import MAX_FAREWELLS, UNTOUCHED_FILES, Room
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 FRAMED, BARE = "/echo/000/x/websocket", "/echo/websocket"
 SHORT = 0.1 * SCALE
 HINT = '{"type":"reconnect","after":2.5}'

@@ -12,6 +12,8 @@ from support.loops import in_loop
 
 from sethpusher_core.transports.sending import MAX_MESSAGES
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 BROKEN = "Broken JSON encoding."
 EXPECTED = "Payload expected."
 

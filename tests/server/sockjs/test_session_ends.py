@@ -20,6 +20,8 @@ from sethpusher_core.transports.receiving import PacketExchange
 from sethpusher_core.transports.router import PushRouter
 from sethpusher_core.transports.streaming import XhrStream
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 SHORT = 0.1 * SCALE
 
 
