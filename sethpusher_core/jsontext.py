@@ -21,6 +21,8 @@ class _Sender(msgspec.Struct):
 _decode_any: Final = msgspec.json.Decoder().decode
 _decode_raw: Final = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_sender: Final = msgspec.json.Decoder(_Sender).decode
+_to_text: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_to_ascii: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def decode(text: bytes) -> Any:
@@ -43,9 +45,9 @@ def encode(value: Any) -> bytes:
         TypeError: It holds what JSON has no form for.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _to_text(value).encode()
     except UnicodeEncodeError:  # a lone surrogate: only its escape can travel
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return _to_ascii(value).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

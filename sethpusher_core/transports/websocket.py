@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketSession"]
 
-READ_SIZE: Final = 65536
+READ_SIZE: Final = 8192
+"""Bytes that are read at once. Tornado makes a buffer of that size, twice, for each read."""
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that a client has to answer a close frame, and a slow one to take the frame under way."""
 
@@ -85,6 +86,7 @@ class WebSocketSession(StreamSession):
         self.server.room.lines += 1
         stream.set_close_callback(self._stream_closed)
         stream.set_nodelay(True)
+        stream.read_chunk_size = READ_SIZE
         self._open_way()
         self._send_now(answer if self._bare else answer + _OPEN)
 
