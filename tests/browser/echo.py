@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from support.front import front_server
 from support.timing import SCALE, UNIT
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application, StaticFileHandler
+from tornado.web import StaticFileHandler
 
 from sethpusher_core.transports.router import PushRouter
 from sethpusher_core.transports.session import HandshakeInfo
@@ -91,8 +91,7 @@ class EchoServer:
             (r"/(sockjs\.min\.js)", StaticFileHandler, {"path": CLIENT}),
             (r"/(index\.html)", StaticFileHandler, {"path": PAGE.parent}),
         ]
-        rules = [rule for router in self._routers for rule in router.urls]
-        self._http = HTTPServer(Application([*rules, *files], log_function=lambda handler: None))
+        self._http = front_server(self._routers, *files, waits=60.0)
         sockets = [*bind_sockets(0, "127.0.0.1"), *bind_sockets(0, "127.0.0.1")]
         self._http.add_sockets(sockets)
         self.port, self.other_port = (listener.getsockname()[1] for listener in sockets)

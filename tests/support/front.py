@@ -4,14 +4,42 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterable
+from typing import Any
+
+from tornado.web import Application
 
 from sethpusher_core.front.server import FrontServer
+from sethpusher_core.proxies import TrustedProxies
+from sethpusher_core.transports.router import PushRouter
 from support.server import RunningServer
 from support.timing import UNIT
 
-__all__ = ["BODY", "Line", "comparable", "handed_over", "post", "visitors"]
+__all__ = ["BODY", "Line", "comparable", "front_server", "handed_over", "post", "visitors"]
 
 BODY = b'{"a": 1}'
+
+
+def front_server(routers: Iterable[PushRouter], *rules: Any, waits: float = UNIT, **options: Any) -> FrontServer:
+    """A server with a front door for some endpoints, and with what else is given.
+
+    Args:
+        routers: The endpoints.
+        rules: Further rules of the application.
+        waits: Seconds for a body, and between two requests.
+        options: As for HTTPServer.
+    """
+    routers = list(routers)
+    urls = [rule for router in routers for rule in router.urls]
+    return FrontServer(
+        Application([*urls, *rules], log_function=lambda handler: None),
+        lanes=[lane for router in routers for lane in router.lanes],
+        trusted=TrustedProxies(()),
+        body_timeout=waits,
+        idle_connection_timeout=waits,
+        max_body_size=2**27,
+        **options,
+    )
 
 
 def post(body: bytes = BODY, path: str = "/api/channels/news/", *headers: str) -> bytes:

@@ -28,9 +28,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from sethpusher_core.addresses import Address
-from sethpusher_core.front.server import FrontServer
 from sethpusher_core.hub import Local
-from sethpusher_core.proxies import TrustedProxies
 from sethpusher_core.publication import PUBLICATION_KIND, Delivery
 from sethpusher_core.roster import Member
 from sethpusher_core.tally import Tally
@@ -48,7 +46,6 @@ __all__ = [
     "Stream",
     "WebSocket",
     "begin_poll",
-    "front_server",
     "in_virtual_time",
     "new_session",
     "plain_server",
@@ -186,20 +183,7 @@ def plain_server(router: PushRouter, **options: Any) -> HTTPServer:
     return HTTPServer(Application(router.urls, log_function=lambda handler: None), **options)
 
 
-def front_server(router: PushRouter, **options: Any) -> HTTPServer:
-    """One with a front door."""
-    return FrontServer(
-        Application(router.urls, log_function=lambda handler: None),
-        lanes=router.lanes,
-        trusted=TrustedProxies(()),
-        body_timeout=UNIT,
-        idle_connection_timeout=UNIT,
-        max_body_size=2**27,
-        **options,
-    )
-
-
-make_server = plain_server
+make_server: Callable[..., HTTPServer] = plain_server
 """What :func:`serving` listens with; the fixture ``doors`` has a test run with each."""
 
 

@@ -21,6 +21,8 @@ from support.loops import in_loop, turns
 
 from sethpusher_core.transports.outlet import Budget
 
+pytestmark = pytest.mark.usefixtures("doors")
+
 BUFFER: Final = 4096
 """Bytes that the server's sockets hold, at least."""
 

@@ -7,19 +7,15 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from server.sockjs import kit
 from server.sockjs.kit import Echo, Http, Served, begin_poll, new_session, serving, until
+from support.front import front_server
 from support.loops import in_loop
 from support.timing import SCALE
-from tornado.httpserver import HTTPServer
 
-from sethpusher_core.front.server import FrontServer
-from sethpusher_core.proxies import TrustedProxies
 from sethpusher_core.transports.outlet import Budget
-from sethpusher_core.transports.router import PushRouter
 
 pytestmark = pytest.mark.usefixtures("doors")
 
@@ -185,22 +181,11 @@ async def test_a_sender_that_goes_while_the_application_is_busy() -> None:
         assert await served.poll(session) == 'a["a","a"]'
 
 
-def short_lived(router: PushRouter, **options: Any) -> HTTPServer:
-    """A front door that waits for nothing."""
-    return FrontServer(
-        kit.plain_server(router).request_callback,
-        lanes=router.lanes,
-        trusted=TrustedProxies(()),
-        body_timeout=0.05 * SCALE,
-        idle_connection_timeout=0.05 * SCALE,
-        max_body_size=2**20,
-        **options,
-    )
-
-
 @in_loop
 async def test_a_waiting_poll_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kit, "make_server", short_lived)
+    monkeypatch.setattr(
+        kit, "make_server", lambda router, **options: front_server([router], waits=0.05 * SCALE, **options)
+    )
     async with serving() as served:
         session = new_session()
         await served.poll(session)
