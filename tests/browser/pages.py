@@ -215,12 +215,12 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._ending.wait()
-        server.close()
-        for _ in range(3):  # turns, in which what was about to be accepted is
-            await asyncio.sleep(0)
+        for listening in server.sockets:  # a server that is closed leaves open what it is about to accept
+            self._loop.remove_reader(listening)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             self._abort()
             await asyncio.wait(others, timeout=0.01)
+        server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
