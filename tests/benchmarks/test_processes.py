@@ -28,11 +28,16 @@ with started(["sleep", "600"], Path(sys.argv[1])) as process:
 
 NGINX = """
 import sys
+import time
 from pathlib import Path
 from benchmarks.peers.nchan import Nchan
 
 with Nchan().running(Path(sys.argv[1])) as running:
-    print(Path(f"/proc/{running.pids[0]}/task/{running.pids[0]}/children").read_text(), flush=True)
+    children = Path(f"/proc/{running.pids[0]}/task/{running.pids[0]}/children")
+    until = time.monotonic() + float(sys.argv[2])
+    while not children.read_text().strip() and time.monotonic() < until:  # it listens before it has one
+        time.sleep(0.01)
+    print(children.read_text(), flush=True)
     sys.stdin.read()
 """
 
@@ -49,7 +54,7 @@ def test_so_does_the_worker_of_one_that_has_a_worker(tmp_path: Path) -> None:
 
 def ends_with_its_starter(script: str, folder: Path) -> bool:
     """Whether the process that the script prints the number of ends when the one that runs the script is killed."""
-    command = [sys.executable, "-c", script, str(folder)]
+    command = [sys.executable, "-c", script, str(folder), str(UNIT)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         program = os.pidfd_open(int(starter.stdout.readline()))
