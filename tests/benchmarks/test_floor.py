@@ -16,7 +16,7 @@ from benchmarks.programs import compiler
 
 pytestmark = [
     pytest.mark.skipif(compiler() is None, reason="there is no C compiler"),
-    pytest.mark.slow,  # the generator spins: it would take a core from the tests beside it
+    pytest.mark.alone,  # the generator gives up after a third of a second in which nothing comes on
 ]
 
 SUBSCRIBE = b"GET / HTTP/1.1\r\n\r\n"

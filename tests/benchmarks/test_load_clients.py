@@ -23,7 +23,7 @@ from sethpusher_core.settings.rules import ChannelRule
 
 pytestmark = [
     pytest.mark.skipif(compiler() is None, reason="there is no C compiler"),
-    pytest.mark.slow,  # the generator spins: it would take a core from the tests beside it
+    pytest.mark.alone,  # the generator gives up after a third of a second in which nothing comes on
 ]
 DIALECT = SethPusher.dialect
 

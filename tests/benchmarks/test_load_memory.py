@@ -31,7 +31,7 @@ def _sanitizers() -> None:
         pytest.skip(f"the compiler has no sanitizers: {error}")
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_it_is_clean_in_all_that_it_can_do() -> None:
     rules = (ChannelRule("kept", announce=False, history=100), ChannelRule("*", announce=False, publish="anyone"))
     fan_out = Load(
@@ -55,7 +55,7 @@ def test_it_is_clean_in_all_that_it_can_do() -> None:
             assert (code, said) == (FINE, ""), load
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_it_is_clean_when_it_finds_fault() -> None:
     words = ("--publish", "http", "--conns", 5, "--channels", 3, "--messages", 40, "--window", 40)
     plan = iter([0, 1, 2, 3] * 1000)
@@ -73,7 +73,7 @@ def test_it_is_clean_when_it_finds_fault() -> None:
             assert generated(hub.port, "--connect-only", "--conns", 2, flags=SANITIZED)[0] == REFUSED
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("mode", ["websocket", "stream"])
 def test_nor_does_noise_lead_it_astray(mode: str) -> None:
     """Bytes that mean nothing end it with a complaint, or are passed over."""

@@ -67,7 +67,8 @@ def small(dialect: Dialect, part: str) -> Load:
 ALWAYS_HERE: Final = ("floor", "seth-pusher")
 """Tried each time; the others once in .ci/run, where they are installed."""
 ALL: Final = [
-    pytest.param(peer, id=peer.name, marks=() if peer.name in ALWAYS_HERE else pytest.mark.slow) for peer in all_peers()
+    pytest.param(peer, id=peer.name, marks=() if peer.name in ALWAYS_HERE else pytest.mark.alone)
+    for peer in all_peers()
 ]
 
 
@@ -93,7 +94,7 @@ PARTS: Final = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(("peer", "part"), PARTS, ids=lambda value: getattr(value, "name", value))
 def test_its_clients_say_what_it_understands(peer: Peer, part: str, tmp_path: Path) -> None:
     with present(peer).running(tmp_path) as running:
@@ -103,7 +104,7 @@ def test_its_clients_say_what_it_understands(peer: Peer, part: str, tmp_path: Pa
         assert delivered(peer, running, part) == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("peer", [pytest.param(peer, id=peer.name) for peer in all_peers() if peer.clusters])
 def test_two_nodes_over_redis(peer: Peer, tmp_path: Path) -> None:
     redis, nodes = tmp_path / "redis", tmp_path / "nodes"

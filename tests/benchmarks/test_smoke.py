@@ -16,7 +16,7 @@ from benchmarks.rounds import Plan, measure
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.schema import read, write
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.alone  # the generator spins
 
 
 def small(one: Scenario) -> Scenario:
@@ -34,7 +34,9 @@ def small(one: Scenario) -> Scenario:
 def test_every_scenario_works(tmp_path: Path) -> None:
     scenarios = [small(one) for one in SCENARIOS]
     results = measure(
-        Plan([Floor(), SethPusher()], scenarios, 1, [str(built("load"))]), lambda line: None, lambda kept: None
+        Plan([Floor(), SethPusher()], scenarios, 1, [str(built("load"))], quick=True),
+        lambda line: None,
+        lambda kept: None,
     )
     failures = [(cell.scenario, cell.peer, run.failure) for cell in results.cells for run in cell.runs if run.failure]
     assert failures == []

@@ -140,6 +140,7 @@ with connect(f"ws://127.0.0.1:{port}/connect/{'000/stopped/' if framed else ''}w
 """
 
 
+@pytest.mark.alone  # how long it takes is what is tested
 @pytest.mark.parametrize("kind", ["raw", "sockjs"])
 def test_a_client_that_is_stopped_is_gone_in_time(kind: str) -> None:
     """Its kernel still takes what it is sent: only the unanswered ping tells."""

@@ -153,7 +153,7 @@ async def story(settings: Path) -> list[Client]:
     return clients
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_five_thousand_clients_through_a_graceful_restart(tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"

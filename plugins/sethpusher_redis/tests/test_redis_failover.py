@@ -74,7 +74,7 @@ def wait_for(crowd: Crowd, holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_five_thousand_clients_through_a_rolling_restart(start_server: Callable[..., Server], tmp_path: Path) -> None:
     """None loses a message of a channel with history, and none gets one twice."""
     config = tmp_path / "node.toml"
