@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import resource
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -27,14 +28,21 @@ LOG_END: Final = 2000
 """Characters of a log that an error repeats."""
 PR_SET_PDEATHSIG: Final = 1
 """See prctl(2)."""
+PORTS: Final = range(20_000, 32_000)
+"""Of which Linux (from 32768 on) and macOS (from 49152 on) give none to a connection that is made."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on now, and that no connection is given that is made meanwhile.
+
+    Raises:
+        RuntimeError: A hundred were tried, and none was free.
+    """
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"no port is free between {PORTS.start} and {PORTS.stop}")
 
 
 @contextmanager

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from support.timing import UNIT
 
 from benchmarks.peers.nchan import Nchan
-from benchmarks.processes import started
+from benchmarks.processes import PORTS, free_port, started
 
 STARTER = """
 import sys
@@ -40,6 +43,17 @@ with Nchan().running(Path(sys.argv[1])) as running:
     print(children.read_text(), flush=True)
     sys.stdin.read()
 """
+
+
+def test_a_free_port_is_none_that_is_taken_nor_one_that_a_connection_is_given() -> None:
+    port = free_port()
+    assert port in PORTS
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        patch.object(random, "sample", lambda ports, count: [port]),
+        pytest.raises(RuntimeError, match="no port is free"),
+    ):
+        free_port()
 
 
 def test_a_program_ends_when_who_started_it_is_killed(tmp_path: Path) -> None:
