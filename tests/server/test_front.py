@@ -166,6 +166,7 @@ def test_a_slow_reader_of_answers_gets_all_of_them(server: RunningServer, line: 
         assert (status, len(json.loads(body)["results"])) == (200, 10_000)
     line.socket.sendall(post())
     assert line.answer()[0] == 200, "and what comes then is served"
+    assert (visitors(server), handed_over(server)) == (0, 1), "by Tornado, whose stream watches the socket"
 
 
 def test_a_stop_ends_all_connections(server: RunningServer) -> None:

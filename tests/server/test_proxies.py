@@ -72,6 +72,8 @@ def test_each_request_of_a_connection_has_its_own_caller(logs: Any) -> None:
             assert mine._up.post(f"{mine._base}/xhr_send", ["x"], headers).status == 404
             assert "2010" in mine._up.post(f"{mine._base}/xhr", None, headers).text
         mine.subscribe("news")
+        assert mine._up.post(f"{mine._base}/xhr_send", [], {"X-Forwarded-For": "203.0.113.7"}).status == 204
+        assert mine._up.post(f"{mine._base}/xhr_send", [], {}).status == 404, "whoever asked before"
 
 
 @pytest.fixture

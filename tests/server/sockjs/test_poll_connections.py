@@ -143,7 +143,13 @@ async def test_a_stuck_answer_that_breaks_ends_the_session() -> None:
         poll.writer.transport.abort()
         await until(lambda: served.last.ended == 1002, "the application is told")
         assert served.router.budget.used == 0
+        await until(lambda: not _connections(served), "its connection is forgotten")
         assert await served.poll(session) == 'c[1002,"Connection interrupted"]'
+
+
+def _connections(served: Served) -> list[object]:
+    """Those that the server knows, at its front door and behind it."""
+    return [*getattr(served.http, "visitors", ()), *served.http._connections]
 
 
 @in_loop
@@ -179,6 +185,20 @@ async def test_a_sender_that_goes_while_the_application_is_busy() -> None:
             await served.get("/echo/info")
             served.last.session.resume()
         assert await served.poll(session) == 'a["a","a"]'
+
+
+@in_loop
+async def test_a_sender_whose_connection_is_ended_while_the_application_is_busy() -> None:
+    async with serving(Busy) as served:
+        session = new_session()
+        await served.poll(session)
+        async with Http.connect(served.port) as http:
+            http.ask("POST", f"{session}/xhr_send", '["a"]')
+            await until(lambda: served.last.session.paused, "the message is taken")
+            await served.http.close_all_connections()
+            served.last.session.resume()
+            assert await http.ended()
+        assert await served.poll(session) == 'a["a"]'
 
 
 @in_loop
