@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from server.sockjs.kit import Channel
 from support.front import front_server
 from support.timing import SCALE, UNIT
 from tornado.netutil import bind_sockets
@@ -42,6 +43,16 @@ class Echo(SockJSConnection):  # type: ignore[misc]  # sockjs-tornado has no typ
             self.send(message)
 
 
+class Fanned(Echo):
+    """Says it by way of a fan-out."""
+
+    def on_open(self, request: HandshakeInfo) -> None:
+        self._channel = Channel([self.session])
+
+    def send(self, message: str, binary: bool = False) -> None:
+        self._channel.publish(message)
+
+
 class Closed(SockJSConnection):  # type: ignore[misc]  # sockjs-tornado has no types
     """Closes at once."""
 
@@ -50,8 +61,8 @@ class Closed(SockJSConnection):  # type: ignore[misc]  # sockjs-tornado has no t
 
 
 class EchoServer:
-    """The endpoints ``/echo``, ``/beating`` (the same, with many heartbeats) and ``/closed``, ``/page.html`` for them,
-    and the page among the examples as ``/index.html``.
+    """The endpoints ``/echo``, ``/fanned``, ``/beating`` (as the first, with many heartbeats) and ``/closed``,
+    ``/page.html`` for them, and the page among the examples as ``/index.html``.
 
     It runs in a thread, and listens on two ports.
 
@@ -65,6 +76,7 @@ class EchoServer:
         beating = {**settings, "heartbeat_delay": 0.05 * SCALE}
         self._routers = [
             PushRouter(Echo, "/echo", settings),
+            PushRouter(Fanned, "/fanned", settings),
             PushRouter(Echo, "/beating", beating),
             PushRouter(Closed, "/closed", settings),
         ]

@@ -94,6 +94,14 @@ def test_texts_and_the_close(converse: Converse) -> None:
     assert (seen["code"], seen["reason"]) == CLOSE
 
 
+@pytest.mark.parametrize(("place", "transport"), ONCE)
+def test_texts_of_a_fan_out(converse: Converse) -> None:
+    """Which leave by another way than replies."""
+    seen = converse("fanned", TEXTS, goodbye=goodbye(*CLOSE))
+    assert seen["texts"] == TEXTS
+    assert (seen["code"], seen["reason"]) == CLOSE
+
+
 @pytest.mark.parametrize(("place", "transport"), EVERYWHERE)
 def test_a_close_before_anything_was_said(converse: Converse) -> None:
     seen = converse("closed")
