@@ -140,7 +140,7 @@ async def test_nothing_is_lost_or_doubled_and_all_is_in_order(
 
 
 @pytest.mark.slow
-@settings(BOUNDS, max_examples=int(os.environ.get("SETHPUSHER_DELIVERY_EXAMPLES", "") or 600), database=None)
+@settings(BOUNDS, max_examples=int(os.environ.get("SETHPUSHER_DELIVERY_EXAMPLES", "") or 200), database=None)
 @GIVEN
 @in_loop
 async def test_nothing_is_lost_or_doubled_and_all_is_in_order_for_long(
