@@ -87,7 +87,7 @@ def handed_over(server: RunningServer) -> int:
 
 def comparable(answers: bytes) -> bytes:
     """Answers without what differs from one server to the other, or from one second to the next."""
-    answers = re.sub(rb"Date: [^\r]*", b"Date:", answers)
+    answers = re.sub(rb"(Date|Expires): [^\r]*", rb"\1:", answers)
     answers = re.sub(rb'"id":"[0-9a-f]+-[0-9a-f]+"', b'"id":""', answers)
     answers = re.sub(rb'"epoch":"[^"]*"|"entropy":\s*\d+', b"", answers)
     return re.sub(rb"Content-Length: \d+", b"Content-Length:", answers)
