@@ -89,6 +89,11 @@ class Access:
 
     # ------------------------------------------------------------------------------------------------ authentication
 
+    @property
+    def asks(self) -> bool:
+        """Whether anybody asks who a caller is; else all are ANONYMOUS, whatever they present."""
+        return self._hooks.authenticate is not None
+
     async def authenticate(self, credentials: Credentials) -> Identity:
         """Who a caller is; where nobody knows, the setting ``anonymous`` says whether that will do.
 

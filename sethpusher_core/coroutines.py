@@ -55,14 +55,13 @@ def started(coroutine: Coroutine[Any, Any, None], *, taskless: bool) -> asyncio.
     Returns:
         The task, for the caller to keep; None if it has ended already.
     """
-    loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
-        task = asyncio.Task(coroutine, loop=loop, eager_start=True)
+        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
         return None if task.done() and not task.cancelled() and task.exception() is None else task
     if not taskless:
-        return loop.create_task(coroutine)
+        return asyncio.create_task(coroutine)
     ended, rest = begun(coroutine)
-    return None if ended else loop.create_task(_rest(rest))
+    return None if ended else asyncio.create_task(_rest(rest))
 
 
 async def _rest(suspended: Suspended) -> None:

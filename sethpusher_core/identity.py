@@ -104,7 +104,7 @@ class Credentials:
             remote_ip=request.remote_ip or "",
             method=request.method or "GET",
             uri=request.uri or "/",
-            headers=request.headers,
+            headers=request.headers.copy(),  # a connection's requests may share theirs
             make_request=request.full if isinstance(request, PlainRequest) else lambda: request,
         )
 

@@ -37,7 +37,7 @@ from ..accesslog import log_answer
 from ..coroutines import started
 from ..errors import RequestError
 from ..front.visitor import Visitor
-from ..identity import Credentials, Identity
+from ..identity import ANONYMOUS, Credentials, Identity
 from .base import JSON, refusal_fields
 from .hygiene import SECURITY_HEADERS
 
@@ -159,7 +159,8 @@ class ApiExchange(HTTPMessageDelegate, ABC):
     async def _serve(self) -> None:
         status, challenge = 200, False
         try:
-            self.identity = await self.server.access.authenticate(self._credentials())
+            access = self.server.access
+            self.identity = await access.authenticate(self._credentials()) if access.asks else ANONYMOUS
             fields = await self.perform()
         except RequestError as error:
             status = error.code.status
@@ -197,13 +198,13 @@ class ApiExchange(HTTPMessageDelegate, ABC):
             remote_ip=self._remote_ip,
             method=self.start_line.method,
             uri=self.start_line.path,
-            headers=self.headers,
+            headers=self.headers.copy(),  # a connection's requests may share theirs
             make_request=self._request,
         )
 
     def _request(self) -> HTTPServerRequest:
         request = HTTPServerRequest(
-            connection=self._connection, start_line=self.start_line, headers=self.headers, body=self.body
+            connection=self._connection, start_line=self.start_line, headers=self.headers.copy(), body=self.body
         )
         request.remote_ip = self._remote_ip
         with contextlib.suppress(HTTPInputError):  # a form that cannot be read has no fields

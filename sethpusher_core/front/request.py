@@ -63,6 +63,6 @@ class PlainRequest:
 
     def full(self) -> HTTPServerRequest:
         """The same as Tornado's request, without a body."""
-        request = HTTPServerRequest(connection=self.connection, start_line=self.start_line, headers=self.headers)
+        request = HTTPServerRequest(connection=self.connection, start_line=self.start_line, headers=self.headers.copy())
         request.remote_ip, request.protocol = self.remote_ip, self.protocol
         return request

@@ -7,12 +7,19 @@ import logging
 import re
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.iostream import IOStream
 
-from .head import read_head
+from .head import Head, read_head
 from .request import PlainRequest
 
 if TYPE_CHECKING:
@@ -48,6 +55,20 @@ class Context:
         self.protocol = "http"
 
 
+class _Known(NamedTuple):
+    """A head that has been read: the next one of a publisher, or of a poller, is mostly the same to the byte.
+
+    So its headers are shared by requests: who gives them to a plugin gives a copy.
+    """
+
+    text: bytes
+    head: Head
+    start_line: RequestStartLine
+    stays: bool
+    endpoint: HTTPServerConnectionDelegate
+    path: re.Match[str]
+
+
 class Visitor:
     """An HTTP connection that has shown nothing but plain requests so far.
 
@@ -69,6 +90,7 @@ class Visitor:
         "_delegate",
         "_fd",
         "_front",
+        "_known",
         "_listens",
         "_loop",
         "_missing",
@@ -96,6 +118,7 @@ class Visitor:
         self.since = self._loop.time()
         self._delegate: HTTPMessageDelegate | None = None
         self._on_close: Callable[[], None] | None = None
+        self._known: _Known | None = None
         self._missing = 0
         self._written: asyncio.Future[None] | None = None
         self._watched = False  # by the stream, which does so once it has had something to write
@@ -156,24 +179,33 @@ class Visitor:
         if not data:
             self.close()
             return
-        head = read_head(data)
-        found = None if head is None else self._front.find(head)
-        if head is None or found is None:
-            self._hand_over()
-            return
-        endpoint, path = found
+        known = self._known
+        if known is None or not data.startswith(known.text):
+            known = self._known = self._read(data)
+            if known is None:
+                self._hand_over()
+                return
+        head = known.head
         have = min(len(data), head.size + head.length)
         self.stream.socket.recv(have)  # all of it is there: it is what was looked at
         self.since = 0.0
-        self._stays = head.headers.get("Connection", "").lower() != "close"
+        self._stays = known.stays
         self._missing = head.length
         self._front.trusted.read(head.headers, self.context)
-        start_line = RequestStartLine(head.method, head.target, "HTTP/1.1")
-        self.request = PlainRequest(self, start_line, head.headers, path)
-        self._delegate = endpoint.start_request(self, cast("HTTPConnection", self))
-        self._delegate.headers_received(start_line, head.headers)
+        self.request = PlainRequest(self, known.start_line, head.headers, known.path)
+        self._delegate = known.endpoint.start_request(self, cast("HTTPConnection", self))
+        self._delegate.headers_received(known.start_line, head.headers)
         if self._delegate is not None:  # it has not taken the stream, and not answered already
             self._take_body(data[head.size : have], ended=False)
+
+    def _read(self, data: bytes) -> _Known | None:
+        """Reads a head; None if it is not plain, or for nobody here."""
+        head = read_head(data)
+        found = None if head is None else self._front.find(head)
+        if head is None or found is None:
+            return None
+        stays = head.headers.get("Connection", "").lower() != "close"
+        return _Known(data[: head.size], head, RequestStartLine(head.method, head.target, "HTTP/1.1"), stays, *found)
 
     def _take_body(self, chunk: bytes, ended: bool = True) -> None:
         """Hands on what has come of the body.

@@ -21,7 +21,8 @@ from support.server import RunningServer
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from sethpusher_core import hookimpl
+from sethpusher_core import Denied, Rejected, hookimpl
+from sethpusher_core.identity import Credentials, Identity
 from sethpusher_core.publication import Publication
 from sethpusher_core.server import PushServer
 from sethpusher_core.settings.core import CoreSettings
@@ -239,6 +240,31 @@ def test_a_fault_of_ours_is_an_answer_and_a_line_in_the_log(
     status, _, body = line.answer()
     assert (status, json.loads(body)["code"]) == (500, 1001)
     logs.expect("POST /api/channels/news/ failed", level=logging.ERROR, logger="sethpusher.api")
+
+
+class Doorman:
+    """Knows callers by a header, and takes it away from what it was shown."""
+
+    @hookimpl
+    def authenticate(self, credentials: Credentials) -> Identity | Rejected:
+        request = credentials.request
+        named = [headers.pop("X-Name", None) for headers in (credentials.headers, request.headers)]
+        return Identity(subscriber_id=named[0]) if named[0] == named[1] != "nobody" else Rejected(f"{named}")
+
+    @hookimpl
+    def authorize(self, identity: Identity) -> Denied | None:
+        return None if identity.subscriber_id == "ann" else Denied(f"this is {identity.subscriber_id}")
+
+
+def test_a_head_is_read_anew_unless_it_is_the_same_to_the_byte(serve: Serve) -> None:
+    """And a plugin that changes its headers changes no later request's."""
+    line = Line(serve(PushServer(CoreSettings(), plugins=[Doorman()])).port)
+    for name, status in (("ann", 200), ("ann", 200), ("bob", 403), ("ann", 200), ("nobody", 401), ("ann", 200)):
+        line.socket.sendall(post(b"1", "/api/channels/news/", f"X-Name: {name}"))
+        assert line.answer()[0] == status
+    line.socket.sendall(post(b"12", "/api/channels/news/", "X-Name: ann") + post(b"1", "/api/users/u/", "X-Name: ann"))
+    assert (line.answer()[0], line.answer()[0]) == (200, 200)
+    line.socket.close()
 
 
 @BUDGETS
