@@ -120,8 +120,9 @@ class ApiExchange(HTTPMessageDelegate, ABC):
         Raises:
             RequestError: It is not UTF-8.
         """
-        found = self._path.fullmatch(self.start_line.path.partition("?")[0])
-        text = found["name"] if found is not None else ""
+        plain = self._connection.request if type(self._connection) is Visitor else None
+        found = plain.path if plain else self._path.fullmatch(self.start_line.path.partition("?")[0])
+        text = found["name"] if found else ""
         if "%" not in text:
             return text
         try:

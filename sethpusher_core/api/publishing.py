@@ -61,7 +61,9 @@ class PublishToChannel(ApiExchange):
 
     async def publish(self, address: Address) -> Fields:
         """Publishes the body; see :func:`publish_body`."""
-        key = self.headers.get("Idempotency-Key")
+        key = None
+        if "Idempotency-Key" in self.headers:  # where it is not, get() would raise and catch a KeyError
+            key = self.headers["Idempotency-Key"]
         return await publish_body(self.server, self.identity, address, self.body, key)
 
 

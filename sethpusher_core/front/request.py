@@ -20,9 +20,10 @@ class PlainRequest:
         headers: As they came.
         remote_ip: Address of the caller, by the word of trusted proxies where there are such.
         protocol: ``http`` or, by their word, ``https``.
+        path: What its path was matched by.
     """
 
-    __slots__ = ("_path", "connection", "headers", "protocol", "remote_ip", "start_line")
+    __slots__ = ("connection", "headers", "path", "protocol", "remote_ip", "start_line")
 
     def __init__(
         self, connection: Any, start_line: RequestStartLine, headers: HTTPHeaders, path: re.Match[str]
@@ -38,7 +39,7 @@ class PlainRequest:
         self.connection = connection
         self.start_line = start_line
         self.headers = headers
-        self._path = path
+        self.path = path
         self.remote_ip: str = connection.context.remote_ip
         self.protocol: str = connection.context.protocol
 
@@ -59,7 +60,7 @@ class PlainRequest:
 
     def part(self, name: str) -> bytes:
         """What stands in the place of a named group of the path, unquoted as Tornado's routing does it."""
-        return unquote_to_bytes(self._path[name])
+        return unquote_to_bytes(self.path[name])
 
     def full(self) -> HTTPServerRequest:
         """The same as Tornado's request, without a body."""
