@@ -84,8 +84,21 @@ def _scenario(results: Results, scenario: ScenarioFacts) -> Iterator[str]:
     rows = [(value.median, cell) for cell in cells if (value := middle(cell, chief.key))]
     rows.sort(key=lambda row: row[0], reverse=not chief.less)
     if rows:
+        yield _made(scenario, [cell for _, cell in rows])
+    if rows:
         yield _table(results, scenario, [cell for _, cell in rows])
     yield from _remarks(cells)
+
+
+def _made(scenario: ScenarioFacts, cells: Sequence[Cell]) -> str:
+    """How often it was measured, and behind what."""
+    counts = sorted({len(cell.runs) for cell in cells})
+    least, most = counts[0], counts[-1]
+    runs = f"{least} run{'' if most == 1 else 's'} each" if least == most else f"{least} to {most} runs each"
+    # Results from before there was such a thing do not name it.
+    warm = scenario.load.get("warm", 0)
+    what = "cycles of each client" if "cycles_per_s" in scenario.figures else "publications"
+    return f"{runs}, {f'warmed up by {warm:,} {what}' if warm else 'not warmed up'}."
 
 
 def _table(results: Results, scenario: ScenarioFacts, cells: Sequence[Cell]) -> str:

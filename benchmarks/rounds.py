@@ -171,5 +171,5 @@ def _facts(peer: Peer) -> PeerFacts:
 
 
 def _settings(peer: Peer) -> str:
-    share = f"# it gets 1 in {peer.share} of the messages\n" if peer.share > 1 else ""
+    share = f"# it gets 1 in {peer.share} of the messages, where they go to many\n" if peer.share > 1 else ""
     return share + peer.settings()

@@ -69,7 +69,8 @@ class ScenarioFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         title: In a few words.
         figures: The figures that are shown, by name, the first one first.
         judged: Those by which a peer may be ahead.
-        load: What the load generator was told, by name.
+        load: What the load generator was told, by name; ``warm``: how many publications or cycles came before, on
+            the same server, and were not measured.
     """
 
     name: str

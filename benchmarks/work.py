@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 from .loading import Failure, Load, run
+from .loads import load_for, warm_up_for
 from .peers.base import Peer, Running
 from .probing import Probe
 from .processes import redis_server
-from .scenarios import Scenario, load_for
+from .scenarios import Scenario
 
 __all__ = ["measured"]
 
 
 def measured(scenario: Scenario, peer: Peer, generator: Sequence[str], quick: bool) -> dict[str, float]:
-    """One run of a peer in a scenario: what was measured, by figure.
+    """One run of a peer in a scenario, warmed up where the scenario says so: what was measured, by figure.
 
     Args:
         scenario: What is done.
@@ -36,6 +38,9 @@ def measured(scenario: Scenario, peer: Peer, generator: Sequence[str], quick: bo
                 server, more_pids = _cluster(peer, Path(scratch), stack)
             else:
                 server, more_pids = stack.enter_context(peer.running(Path(scratch))), ()
+            if warm_up := warm_up_for(scenario, load, peer, quick):
+                _warm_up(generator, warm_up, server)
+                sleep(scenario.rest_s)
             if scenario.kind == "replay":
                 _fill(peer, generator, load, server)
             if scenario.kind == "hold":
@@ -53,6 +58,14 @@ def _cluster(peer: Peer, folder: Path, stack: ExitStack) -> tuple[Running, tuple
     port, pid = stack.enter_context(redis_server(redis))
     one, other = stack.enter_context(peer.cluster(nodes, port))
     return Running(other.port, one.publish_port, (*one.pids, *other.pids)), (pid,)
+
+
+def _warm_up(generator: Sequence[str], load: Load, server: Running) -> None:
+    """Puts a load on it that is not measured, in which nothing may fail either."""
+    try:
+        run(generator, load, server)
+    except Failure as failure:
+        raise Failure(f"while it was warmed up: {failure}") from failure
 
 
 def _fill(peer: Peer, generator: Sequence[str], load: Load, server: Running) -> None:

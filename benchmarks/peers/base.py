@@ -148,8 +148,8 @@ class Peer(ABC):
         install: The line that installs what it needs.
         dialect: What its clients say.
         clusters: Whether it can run as two nodes over Redis (``cluster``).
-        share: It gets one in so many of a scenario's messages; more than 1 where a delivery costs many times the
-            floor's, so that a round comes to its end.
+        share: It gets one in so many of the messages of scenarios with many subscribers; more than 1 where a delivery
+            costs many times the floor's, so that a round comes to its end.
     """
 
     name: str

@@ -35,6 +35,19 @@ def test_a_row_has_median_spread_and_ratios() -> None:
     assert row(page(made_up()), "**seth-pusher**")[1:4] == ["5.00 (4.80..6.00)", "1.25", "1.00"]
 
 
+def test_how_often_it_was_measured_and_behind_what_is_said() -> None:
+    once = cell("publish", "ws", {"server_cpu_us_per_publication": 9.0})
+    text = page(results(once, cell("connect-1000", "ws", {"connect_cpu_us": 9.0}, {"connect_cpu_us": 9.0})))
+    assert "\n\n1 run each, warmed up by 10,000 publications.\n\n| server | CPU per publication" in text
+    assert "\n\n2 runs each, not warmed up.\n\n| server | CPU per connection" in text
+    joins = cell("churn-1000", "ws", {"server_cpu_us_per_cycle": 9.0, "cycles_per_s": 9.0})
+    assert "1 run each, warmed up by 500 cycles of each client." in page(results(joins))
+    few = results(once, cell("publish", "nats", *[{"server_cpu_us_per_publication": 9.0}] * 3))
+    assert "1 to 3 runs each" in page(few)
+    old = msgspec.structs.replace(few.scenarios[0], load={"conns": 1})
+    assert "runs each, not warmed up." in page(msgspec.structs.replace(few, scenarios=(old,)))
+
+
 def test_rows_are_in_order_of_the_first_figure() -> None:
     lines = [line for line in page(made_up()).splitlines() if line.startswith("| ")]
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["floor", "**seth-pusher**", "ws†"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.bench import Pretended, scenario
 
+from benchmarks.peers.base import Churn
 from benchmarks.rounds import Plan, measure, order
 from benchmarks.schema import Results, read, write
 
@@ -69,8 +70,8 @@ def test_what_is_judged_by_latency_comes_more_often(answers: Any, quick: bool, t
 
 def test_a_failed_run_stands_in_the_results_with_its_reason(answers: Any) -> None:
     generator = answers(FINE, {"code": 3, "told": FINE["told"], "said": "1 missing"}, FINE)
-    results, said = measured(Plan([Pretended("a")], [scenario("fanout-100")], 3, generator))
-    cell = results.cell("fanout-100", "a")
+    results, said = measured(Plan([Pretended("a")], [scenario("fanout-10000")], 3, generator))
+    cell = results.cell("fanout-10000", "a")
     assert cell is not None
     assert [run.failure for run in cell.runs] == [None, "1 missing", None]
     assert cell.runs[1].figures == {}
@@ -79,7 +80,7 @@ def test_a_failed_run_stands_in_the_results_with_its_reason(answers: Any) -> Non
 
 def test_a_long_reason_is_kept_by_its_ends(answers: Any) -> None:
     generator = answers({"code": 1, "said": f"began {'.' * 5000} ended"})
-    results, _ = measured(Plan([Pretended("a")], [scenario("fanout-100")], 1, generator))
+    results, _ = measured(Plan([Pretended("a")], [scenario("fanout-10000")], 1, generator))
     reason = results.cells[0].runs[0].failure
     assert reason is not None
     assert len(reason) < 450
@@ -129,6 +130,25 @@ def test_the_quick_look_publishes_less(answers: Any, tmp_path: Path) -> None:
     measured(Plan([Pretended("a")], [few], 1, answers(FINE), quick=True))
     [call] = map(json.loads, (tmp_path / "calls").read_text().splitlines())
     assert call[call.index("--messages") + 1] == "7"
+
+
+def test_it_is_warmed_up_on_the_same_server_and_that_is_no_figure(answers: Any, tmp_path: Path) -> None:
+    one = replace(scenario("churn-1000"), warm=3, conns=2, publishers=1, needs=())
+    generator = answers({"told": FINE["told"] | {"server_cpu_us_per_cycle": 200.0}}, FINE)
+    peer = Pretended("a")
+    peer.dialect = replace(peer.dialect, churn=Churn("join", "leave", "joined", "left"))
+    results, _ = measured(Plan([peer], [one], 1, generator))
+    assert "server_cpu_us_per_cycle" not in results.cells[0].runs[0].figures
+    assert results.scenarios[0].load["warm"] == 3
+    first, second = map(json.loads, (tmp_path / "calls").read_text().splitlines())
+    for flag, told in (("--cycles", ("3", "500")), ("--port", ("1", "1")), ("--conns", ("2", "2"))):
+        assert tuple(call[call.index(flag) + 1] for call in (first, second)) == told
+
+
+def test_what_fails_while_it_is_warmed_up_is_a_failed_run(answers: Any) -> None:
+    generator = answers({"code": 3, "said": "1 missing"}, FINE)
+    results, _ = measured(Plan([Pretended("a")], [scenario("publish")], 1, generator))
+    assert [run.failure for run in results.cells[0].runs] == ["while it was warmed up: 1 missing"]
 
 
 def test_replay_is_filled_before_it_is_measured(answers: Any, tmp_path: Path) -> None:

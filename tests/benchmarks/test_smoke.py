@@ -27,6 +27,8 @@ def small(one: Scenario) -> Scenario:
         channels=min(one.channels, 10),
         messages=one.batch * 64 if one.kind != "churn" else 5,
         quick_messages=0,
+        quick_warm=min(one.warm, one.batch * 64 if one.kind != "churn" else 5),
+        rest_s=0.0,
         timeout_s=20,
     )
 
