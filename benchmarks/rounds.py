@@ -13,13 +13,12 @@ from .loading import Failure
 from .machine import commit, this_machine
 from .peers.base import Peer
 from .scenarios import Scenario, facts, unable
-from .schema import Cell, PeerFacts, Results, Run
+from .schema import OUT_OF_TIME, Cell, PeerFacts, Results, Run
 from .work import measured
 
 __all__ = ["Plan", "measure", "order"]
 
 ROOT: Final = Path(__file__).parents[1]
-OUT_OF_TIME: Final = "out of time"
 REASON: Final = 400
 """Characters of a failure's reason that are kept, about."""
 

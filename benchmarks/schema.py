@@ -11,9 +11,11 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["VERSION", "Cell", "Machine", "PeerFacts", "Results", "Run", "ScenarioFacts", "read", "write"]
+__all__ = ["OUT_OF_TIME", "VERSION", "Cell", "Machine", "PeerFacts", "Results", "Run", "ScenarioFacts", "read", "write"]
 
 VERSION: Final = 1
+OUT_OF_TIME: Final = "out of time"
+"""Why a cell was passed over that another time might not be."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from .figures import FIGURES, shown
-from .schema import Results
+from .schema import OUT_OF_TIME, Results
 from .summary import FLOOR, OWN, Middle, ahead_of_us, middle_of, ratio
 
-__all__ = ["Verdict", "verdicts"]
+__all__ = ["CPU", "Verdict", "verdicts"]
 
 CPU: Final = "server_cpu_us_per_delivery"
 NOT_MEASURED: Final = "not measured"
@@ -30,10 +30,14 @@ class Verdict:
     found: str
     held: bool | None
 
+    @property
+    def word(self) -> str:
+        """``held``, ``MISSED`` or ``open``."""
+        return {True: "held", False: "MISSED", None: "open"}[self.held]
+
     def line(self) -> str:
         """It all, in one line."""
-        word = {True: "held", False: "MISSED", None: "open"}[self.held]
-        return f"{word:8}{self.target}: {self.found}"
+        return f"{self.word:8}{self.target}: {self.found}"
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -106,5 +110,14 @@ def _ahead(results: Results, wanted: tuple[tuple[str, str], ...]) -> Iterator[Ve
             yield Verdict(target, NOT_MEASURED, None)
             continue
         ahead = [name for at, figure, name, _ in better if (at, figure) == (scenario, key)]
+        unknown = [name for name in rivals if name not in measured and _might_be(results, scenario, name)]
         found = f"behind {', '.join(ahead)}" if ahead else f"ahead of {', '.join(measured)}"
-        yield Verdict(target, found, not ahead)
+        if unknown:
+            found += f"; {NOT_MEASURED}: {', '.join(unknown)}"
+        yield Verdict(target, found, False if ahead else None if unknown else True)
+
+
+def _might_be(results: Results, scenario: str, peer: str) -> bool:
+    """Whether a peer without a figure could have one: it is installed here, and able."""
+    cell = results.cell(scenario, peer)
+    return cell is not None and cell.passed_over in (None, OUT_OF_TIME)

@@ -75,7 +75,26 @@ def test_where_others_do_better_is_said() -> None:
     alone = results(cell("fanout-1000", "floor", {CPU: 4.0}), cell("fanout-1000", "seth-pusher", {CPU: 5.0}))
     assert "No other server was measured." in page(alone)
     best = results(cell("fanout-1000", "seth-pusher", {CPU: 5.0}), cell("fanout-1000", "ws", {CPU: 6.0}))
-    assert "In no figure does one of ws do better." in page(best)
+    assert "In no figure by which we judge does one of ws do better." in page(best)
+
+
+def test_what_we_hold_ourselves_to_is_said_with_what_is_missed() -> None:
+    text = page(made_up())
+    assert (
+        "* **MISSED**: ahead of every peer in fanout-1000, latency p99, µs: behind ws; not measured: socket.io" in text
+    )
+    assert "* **held**: CPU per delivery to 1,000, one at a time, in the floor's, at most 1.3: 1.25" in text
+    assert "* **open**: memory per idle connection at 5,000, KiB, at most 8: not measured" in text
+
+
+def test_what_the_floor_does_not_bound_is_not_compared_with_it() -> None:
+    cost = {"server_cpu_us_per_publication": 9.0}
+    assert "/ floor |" in page(made_up())
+    text = page(
+        results(cell("publish", "floor", cost), cell("publish", "ws", cost), cell("fanout-1000", "ws", {CPU: 5.0}))
+    )
+    assert "| ws | 9.00 |" in text
+    assert "/ floor |" not in text
 
 
 def test_machine_versions_and_settings_are_printed() -> None:

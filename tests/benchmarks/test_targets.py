@@ -8,7 +8,7 @@ import pytest
 from support.bench import cell, results
 
 from benchmarks.__main__ import main
-from benchmarks.schema import Results, write
+from benchmarks.schema import OUT_OF_TIME, Cell, Results, write
 from benchmarks.targets import Verdict, verdicts
 
 CPU = "server_cpu_us_per_delivery"
@@ -69,6 +69,23 @@ def test_what_was_not_measured_is_open() -> None:
     figures = good()
     del figures["loop-hold", "seth-pusher"], figures["publish", "sockjs-node"]
     assert [verdict.found for verdict in judged(figures) if verdict.held is None] == ["not measured"] * 2
+
+
+@pytest.mark.parametrize(
+    ("other", "found", "held"),
+    [
+        (cell("fanout-1000", "slow", "1 missing", "1 missing"), "ahead of ws; not measured: slow", None),
+        (Cell(scenario="fanout-1000", peer="slow", passed_over=OUT_OF_TIME), "ahead of ws; not measured: slow", None),
+        (Cell(scenario="fanout-1000", peer="slow", passed_over="not installed: Go"), "ahead of ws", True),
+        (Cell(scenario="fanout-1000", peer="slow", passed_over="no history"), "ahead of ws", True),
+    ],
+)
+def test_ahead_of_every_peer_is_open_while_one_is_unknown(other: Cell, found: str, held: bool | None) -> None:
+    known = [cell("fanout-1000", peer, {CPU: value}) for peer, value in (("seth-pusher", 5.0), ("ws", 6.0))]
+    [verdict] = [
+        one for one in verdicts(results(*known, other)) if one.target.endswith("fanout-1000, CPU per delivery, µs")
+    ]
+    assert (verdict.found, verdict.held) == (found, held)
 
 
 def test_a_failed_run_of_ours_is_a_target_missed() -> None:
