@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
+from typing import Final, NoReturn
 
 from . import schema
 from .page import write_page
@@ -19,6 +21,7 @@ from .peers.registry import all_peers
 from .programs import built
 from .rounds import Plan, measure
 from .scenarios import SCENARIOS
+from .summary import resultless
 from .targets import verdicts
 
 ROUNDS: Final = 3
@@ -27,7 +30,12 @@ QUICK_SECONDS: Final = 100.0
 
 
 def main(words: Sequence[str]) -> int:
-    """Does what the command line says; gives the exit code: 1 for a target that is missed or open."""
+    """Does what the command line says; gives the exit code.
+
+    Returns:
+        0; 1 for a target that is missed or open, and for a peer without a single result where it was to have one; 130
+        if it was interrupted. What the command line cannot have ends it with 2.
+    """
     commands: dict[str, Callable[[Sequence[str]], int]] = {"page": _page, "targets": _targets}
     if words and words[0] in commands:
         return commands[words[0]](words[1:])
@@ -41,7 +49,7 @@ def _measure(words: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a few scenarios, few messages, under two minutes")
     parser.add_argument("--peer", action="append", choices=peers, metavar="NAME", help="only these")
     parser.add_argument("--scenario", action="append", choices=scenarios, metavar="NAME", help="only these")
-    parser.add_argument("--rounds", type=int, help=f"{ROUNDS}; with --quick 1")
+    parser.add_argument("--rounds", type=_count, help=f"{ROUNDS}; with --quick 1")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), metavar="FOLDER")
     parser.add_argument(
         "--list",
@@ -56,23 +64,60 @@ def _measure(words: Sequence[str]) -> int:
             print(f"{scenario.name:18}{scenario.group}: {scenario.title}")
         return 0
     chosen = options.scenario or [one.name for one in SCENARIOS if one.quick_messages or not options.quick]
-    plan = Plan(
-        peers=[peers[name] for name in options.peer or peers],
-        scenarios=[scenarios[name] for name in chosen],
-        rounds=options.rounds or (1 if options.quick else ROUNDS),
-        generator=[str(built("load"))],
-        quick=options.quick,
-        budget_s=QUICK_SECONDS if options.quick else None,
-    )
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "results.json"
     try:
-        results = measure(plan, lambda line: print(line, file=sys.stderr), lambda kept: schema.write(path, kept))
+        plan = Plan(
+            peers=[peers[name] for name in dict.fromkeys(options.peer or peers)],
+            scenarios=[scenarios[name] for name in dict.fromkeys(chosen)],
+            rounds=options.rounds or (1 if options.quick else ROUNDS),
+            generator=[str(built("load"))],
+            quick=options.quick,
+            budget_s=QUICK_SECONDS if options.quick else None,
+        )
+        _writable(options.out)
+    except (RuntimeError, OSError) as error:
+        _refuse(parser, error)
+    return _run(plan, options.out)
+
+
+def _run(plan: Plan, folder: Path) -> int:
+    """Measures, keeps what each round has brought, and says what came of it."""
+    path = folder / "results.json"
+    rounds = 0
+
+    def keep(results: schema.Results) -> None:
+        nonlocal rounds
+        schema.write(path, results)
+        rounds = results.rounds
+
+    try:
+        results = measure(plan, lambda line: print(line, file=sys.stderr), keep)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; {path} has the rounds that had come to their end, if any", file=sys.stderr)
+        has = f"{path} has what was measured until round {rounds} ended" if rounds else "no round had come to its end"
+        print(f"\ninterrupted; {has}", file=sys.stderr)
         return 130
-    print(*write_page(results, options.out), path, sep="\n")
-    return 0
+    print(*write_page(results, folder), path, sep="\n")
+    without = list(resultless(results))
+    if without:
+        print(f"no result: {'; '.join(without)}", file=sys.stderr)
+    return 1 if without else 0
+
+
+def _writable(folder: Path) -> None:
+    """Sees to a folder for results before anything is measured for it.
+
+    Raises:
+        OSError: There can be none, or nothing can be written there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder), suppress(FileNotFoundError), (folder / "results.json").open("r+b"):
+        pass
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than one")
+    return count
 
 
 def _page(words: Sequence[str]) -> int:
@@ -80,7 +125,11 @@ def _page(words: Sequence[str]) -> int:
     parser.add_argument("results", type=Path, metavar="results.json")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to; beside the results if it is not named")
     options = parser.parse_args(words)
-    print(*write_page(schema.read(options.results), options.out or options.results.parent), sep="\n")
+    results = _read(parser, options.results)
+    try:
+        print(*write_page(results, options.out or options.results.parent), sep="\n")
+    except OSError as error:
+        _refuse(parser, error)
     return 0
 
 
@@ -91,10 +140,22 @@ def _targets(words: Sequence[str]) -> int:
     )
     parser.add_argument("results", type=Path, metavar="results.json")
     options = parser.parse_args(words)
-    told = verdicts(schema.read(options.results))
+    told = verdicts(_read(parser, options.results))
     for verdict in told:
         print(verdict.line())
     return 0 if all(verdict.held for verdict in told) else 1
+
+
+def _read(parser: argparse.ArgumentParser, path: Path) -> schema.Results:
+    try:
+        return schema.read(path)
+    except (OSError, ValueError) as error:
+        _refuse(parser, error)
+
+
+def _refuse(parser: argparse.ArgumentParser, error: Exception) -> NoReturn:
+    """Ends with 2, and with what is wrong in one line."""
+    parser.exit(2, f"{parser.prog}: {' '.join(str(error).split())}\n")
 
 
 def _parser(program: str, description: str) -> argparse.ArgumentParser:

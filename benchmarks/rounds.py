@@ -115,6 +115,7 @@ class _Measuring:
             if self._plan.budget_s is not None and monotonic() - self._begun > self._plan.budget_s:
                 if not self._runs[key]:
                     self._passed_over[key] = OUT_OF_TIME
+                    self._say(f"round {round}: {scenario.name}: {peer.name}: {OUT_OF_TIME}")
                 continue
             run = self._run(scenario, peer, round, place)
             self._runs[key].append(run)

@@ -153,7 +153,10 @@ def read(path: Path) -> Results:
     Raises:
         ValueError: It is no such file, or of another version.
     """
-    results = msgspec.json.decode(path.read_bytes(), type=Results)
+    try:
+        results = msgspec.json.decode(path.read_bytes(), type=Results)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no file of results: {error}") from error
     if results.schema != VERSION:
         raise ValueError(f"{path} has version {results.schema} of the layout, and this program reads {VERSION}")
     return results

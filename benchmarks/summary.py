@@ -10,7 +10,7 @@ from typing import Final
 from .figures import FIGURES
 from .schema import Cell, Results
 
-__all__ = ["FLOOR", "OWN", "Middle", "ahead_of_us", "middle", "middle_of", "ratio"]
+__all__ = ["FLOOR", "OWN", "Middle", "ahead_of_us", "middle", "middle_of", "ratio", "resultless"]
 
 FLOOR: Final = "floor"
 OWN: Final = "seth-pusher"
@@ -62,3 +62,14 @@ def ahead_of_us(results: Results) -> Iterator[tuple[str, str, str, float]]:
                 better = theirs.median < own.median if FIGURES[key].less else theirs.median > own.median
                 if better:
                     yield scenario.name, key, peer.name, own.median / theirs.median if theirs.median else float("inf")
+
+
+def resultless(results: Results) -> Iterator[str]:
+    """What was to be measured and gave no result, in words: no run of it went well, or nothing ran at all.
+
+    A cell for which there was no time in a quick look is none of these; neither is one that was passed over.
+    """
+    failed = [cell for cell in results.cells if cell.runs and all(run.failure is not None for run in cell.runs)]
+    yield from (f"every run of {cell.peer} in {cell.scenario} failed" for cell in failed)
+    if not any(cell.runs for cell in results.cells):
+        yield "nothing was measured"

@@ -79,13 +79,15 @@ class Centrifugo(Peer):
     )
 
     def missing(self) -> str | None:
-        """The program, where it was not built, or Go, which tells its version."""
-        if which("go") is None:
-            return "Go"
-        return None if _program().exists() else "centrifugo"
+        """The program, where it was not built, and Go, where that cannot be done either."""
+        if _program().exists():
+            return None
+        return "centrifugo" if which("go") else "centrifugo, and Go, which builds it"
 
     def version(self) -> str:
-        """The module's, which the program does not know by itself when it was installed so, and that of Go."""
+        """The module's, which only Go can read from a program that was installed so, and that of Go."""
+        if which("go") is None:
+            return "not known: Go is not here, which reads it from the program"
         told = subprocess.run(["go", "version", "-m", _program()], capture_output=True, text=True, check=True).stdout
         module = next(line.split() for line in told.splitlines() if line.split()[0] == "mod")
         return f"{module[2].lstrip('v')} ({told.splitlines()[0].rpartition(' ')[2]})"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..processes import free_port, started
-from ..programs import built, compiler
+from ..programs import buildable, built, compiler
 from .base import Dial, Dialect, Peer, Publish, Running
 
 __all__ = ["Floor"]
@@ -23,12 +23,15 @@ class Floor(Peer):
     dialect = Dialect(subscriber=Dial(greeting=True), publish=Publish())
 
     def missing(self) -> str | None:
-        """A C compiler, where there is none."""
-        return None if compiler() else "a C compiler"
+        """A C compiler, where there is none and it was not built when there was."""
+        return None if buildable("floor") else "a C compiler"
 
     def version(self) -> str:
-        """What it was compiled with."""
-        told = subprocess.run([compiler() or "cc", "--version"], capture_output=True, text=True, check=True)
+        """What it is compiled with, as far as that is here."""
+        cc = compiler()
+        if cc is None:
+            return "built by a compiler that is not here any more"
+        told = subprocess.run([cc, "--version"], capture_output=True, text=True, check=True)
         return told.stdout.splitlines()[0]
 
     def settings(self) -> str:

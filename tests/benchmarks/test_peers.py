@@ -10,8 +10,11 @@ from typing import Final
 
 import pytest
 
+from benchmarks import programs
 from benchmarks.loading import Load, run
 from benchmarks.peers.base import Dial, Dialect, Peer, Running
+from benchmarks.peers.centrifugo import Centrifugo
+from benchmarks.peers.floor import Floor
 from benchmarks.peers.registry import all_peers
 from benchmarks.processes import free_port, redis_server, started
 from benchmarks.programs import built
@@ -31,6 +34,27 @@ def test_each_says_what_it_is_and_how_to_install_it(peer: Peer) -> None:
     if peer.missing() is None:
         assert peer.version()
         assert peer.settings()
+
+
+def test_what_was_built_is_used_where_its_compiler_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(programs, "HERE", tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
+    cc = programs.compiler()
+    if cc is None:
+        pytest.skip("there is no C compiler")
+    (tmp_path / "build").mkdir()
+    program = built("floor")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Floor().missing() is None
+    assert "not here" in Floor().version()
+    assert built("floor") == program
+    program.unlink()
+    assert Floor().missing() == "a C compiler"
+    assert Centrifugo().missing() == "centrifugo, and Go, which builds it"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/centrifugo").touch()
+    assert Centrifugo().missing() is None
+    assert "Go is not here" in Centrifugo().version()
 
 
 def present(peer: Peer) -> Peer:

@@ -100,10 +100,11 @@ def test_who_is_missing_or_unable_is_passed_over_by_name(answers: Any) -> None:
 
 def test_when_time_is_up_it_is_said(answers: Any) -> None:
     plan = Plan([Pretended("a")], [scenario("fanout-100")], 1, answers(FINE), budget_s=-1.0)
-    results, _ = measured(plan)
+    results, said = measured(plan)
     cell = results.cell("fanout-100", "a")
     assert cell is not None
     assert (cell.runs, cell.passed_over) == ((), "out of time")
+    assert said == ["round 1: fanout-100: a: out of time"]
 
 
 def test_results_are_kept_after_each_round_and_read_back_as_they_were(answers: Any, tmp_path: Path) -> None:
