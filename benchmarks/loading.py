@@ -21,7 +21,7 @@ __all__ = ["Failure", "Load", "command_line", "run"]
 
 GRACE_SECONDS: Final = 30.0
 """How long after its own time limit the generator is ended."""
-MUST_NOT_BE: Final = ("missing", "doubled", "disordered", "strayed", "closed")
+MUST_NOT_BE: Final = ("missing", "doubled", "disordered", "strayed", "damaged", "closed")
 
 
 class Failure(Exception):

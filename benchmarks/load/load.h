@@ -6,7 +6,7 @@
  * http.c       requests, and reading responses
  * websocket.c  frames
  * dial.c       how a connection comes up: handshake, greeting, openings; streaming and polling
- * truth.c      every delivery counted: missing, doubled, out of order, strayed
+ * truth.c      every delivery counted: missing, doubled, out of order, strayed, damaged
  * publish.c    publishers
  * churn.c      clients that join and leave
  * cpu.c        what the server costs, from /proc
@@ -121,6 +121,7 @@ struct conn {
     bool gathers;                 /* whether the frame's bytes are kept in `held` */
     uint64_t left;                /* bytes that are left of the frame, the body, the chunk */
     uint64_t stamp, sequence;     /* truth.c: of the mark */
+    uint64_t filler;              /* likewise: letters of its payload that are still to come */
     int64_t highest;              /* truth.c: of the marks that have come */
     long got;                     /* likewise: how many, for --replay */
     const struct role *role;
@@ -193,7 +194,7 @@ int64_t histogram_percentile(const struct histogram *h, double percent); /* -1: 
 
 struct truth {
     long wanted, published; /* deliveries: in all, and of what has been published so far */
-    long delivered, doubled, disordered, strayed, closed;
+    long delivered, doubled, disordered, strayed, damaged, closed;
     struct histogram latency;
 };
 extern struct truth truth;
@@ -205,7 +206,7 @@ bool truth_holds(void); /* and says what does not */
 
 /* ---- publish.c, churn.c */
 
-enum { MARK = 30, SEQUENCES = 100000000 };
+enum { MARK = 30, FILLER = 'x', SEQUENCES = 100000000 };
 extern struct histogram answers;
 extern long sent;
 void publish_open(void);

@@ -30,7 +30,7 @@
  * send() pays for waking it, which costs the slower server more.
  *
  * Prints one JSON object (report.c), and what went wrong on stderr. Exit codes: 0 fine; 1 it could not connect, or the
- * server refused something; 2 usage; 3 a delivery was missing, doubled, late or strayed, or a connection was closed;
+ * server refused something; 2 usage; 3 a delivery was missing, doubled, late, strayed or damaged, or a connection was closed;
  * 4 time-out while connecting, or an answer that did not come. */
 #include "load.h"
 

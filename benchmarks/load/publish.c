@@ -49,7 +49,7 @@ void publish_open(void) {
     size_t size = options.size > MARK ? (size_t)options.size : MARK;
     payload = malloc(size + 1);
     if (!owed || !payload) fail(REFUSED, NULL, "no memory for so many publications", NULL, 0);
-    memset(payload, 'x', size);
+    memset(payload, FILLER, size);
     payload[size] = 0;
     dial_all(&(struct waiting){.conns = publishers, .count = options.publishers});
 }

@@ -52,6 +52,7 @@ static void counts(void) {
     integer("doubled", truth.doubled);
     number("disordered", (double)truth.disordered, options.publishers == 1);
     integer("strayed", truth.strayed);
+    integer("damaged", truth.damaged);
     integer("closed", truth.closed);
 }
 

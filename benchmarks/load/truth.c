@@ -1,13 +1,15 @@
 /* Every delivery counted.
  *
  * A mark, "@<19 digits: when it was published, CLOCK_MONOTONIC ns>:<8 digits: which one>@", stands in every payload. A
- * connection has one bit for each publication of its channel: set twice is a double, not set at the end is missing. */
+ * connection has one bit for each publication of its channel: set twice is a double, not set at the end is missing. The
+ * letters that fill a payload up to --size are read, too: a delivery is one when the last of them is there. */
 #include "load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { FILLED = 30 }; /* the place behind a whole mark */
 enum { SHIFT = 11, HALF = 1 << (SHIFT - 1), LINES = 5 };
 
 struct truth truth;
@@ -102,17 +104,29 @@ void truth_scan(struct conn *c, const char *data, size_t size) {
             c->stamp = c->sequence = 0;
             continue;
         }
+        if (place == FILLED) {
+            size_t there = (size_t)(end - data), letters = c->filler < there ? c->filler : there;
+            if (*data == FILLER && !memcmp(data, data + 1, letters - 1)) {
+                data += letters;
+                if (c->filler -= letters) continue;
+            } else untrue(c, ++truth.damaged, "got not the whole of", c->sequence);
+            mark(c); /* a damaged one, too: that it came is true */
+            place = 0;
+            continue;
+        }
         char byte = *data;
         bool digit = byte >= '0' && byte <= '9';
         if (place < 20 && digit) c->stamp = c->stamp * 10 + (uint64_t)(byte - '0');
         else if (place > 20 && place < 29 && digit) c->sequence = c->sequence * 10 + (uint64_t)(byte - '0');
-        else if (place == 29 && byte == '@') mark(c);
-        else if (place != 20 || byte != ':') {
+        else if (place == 29 && byte == '@') {
+            c->filler = options.size > MARK ? (uint64_t)options.size - MARK : 0;
+            if (!c->filler) mark(c);
+        } else if (place != 20 || byte != ':') {
             place = 0; /* not a mark, and this byte may begin one */
             continue;
         }
         data++;
-        place = place == 29 ? 0 : place + 1;
+        place = place == 29 ? (c->filler ? FILLED : 0) : place + 1;
     }
     c->place = (uint8_t)place;
 }
@@ -139,5 +153,5 @@ static void name_missing(void) {
 
 bool truth_holds(void) {
     if (truth_missing()) name_missing();
-    return !(truth_missing() || truth.doubled || truth.disordered || truth.strayed || truth.closed);
+    return !(truth_missing() || truth.doubled || truth.disordered || truth.strayed || truth.damaged || truth.closed);
 }

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.alone,  # the generator gives up after a third of a second in which nothing comes on
 ]
 
-CLEAN = {"missing": 0, "doubled": 0, "disordered": 0, "strayed": 0, "closed": 0}
+CLEAN = {"missing": 0, "doubled": 0, "disordered": 0, "strayed": 0, "damaged": 0, "closed": 0}
 
 
 def publish(port: int, *options: object) -> tuple[int, dict[str, Any], str]:
@@ -219,6 +219,38 @@ def test_a_mark_is_found_however_it_is_cut(size: int) -> None:
         code, told, said = publish(hub.port, "--conns", 2, *options)
     assert (code, said) == (FINE, "")
     assert told["delivered"] == 40
+
+
+@pytest.mark.parametrize(
+    "with_one",
+    [
+        lambda body: body[:-3] + b'"}',
+        lambda body: body.replace(b"x", b"y", 1),
+        lambda body: body.replace(b'xx"', b'x?"'),
+        lambda body: body[:36] + b'"}',
+    ],
+    ids=["shorter", "another at once", "another at last", "bare"],
+)
+@pytest.mark.parametrize("size", [32, 400])
+def test_one_that_is_not_whole(with_one: Callable[[bytes], bytes], size: int) -> None:
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        return frame(with_one(body) if (subscriber, sequence_of(body)) == (1, 4) else body)
+
+    with Hub(deliver) as hub:
+        code, told, said = publish(hub.port, "--conns", 3, "--messages", MESSAGES, "--size", size)
+    assert (code, said) == (UNTRUE, "load: subscriber 1: got not the whole of publication 4\n")
+    assert told | CLEAN | {"damaged": 1, "delivered": 3 * MESSAGES} == told
+
+
+def test_one_whose_end_does_not_come_is_missing() -> None:
+    def deliver(subscriber: int, body: bytes) -> bytes:
+        whole = frame(body)
+        return frame(body[:-3]) if (subscriber, sequence_of(body)) == (1, MESSAGES - 1) else whole
+
+    with Hub(deliver) as hub:
+        code, told, _ = publish(hub.port, "--conns", 3, "--messages", MESSAGES, "--size", 400)
+    assert code == UNTRUE
+    assert told | CLEAN | {"missing": 1, "delivered": 3 * MESSAGES - 1} == told
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])
