@@ -46,6 +46,7 @@ FIGURES: Final = {
         Figure("hold_p50_us", "a stranger's request p50, µs"),
         Figure("hold_p99_us", "a stranger's request p99, µs"),
         Figure("hold_max_us", "a stranger's request max, µs"),
+        Figure("hold_cpu_max_us", "the server's CPU time within one, max, µs"),
     )
 }
 

@@ -77,7 +77,7 @@ def _fill(peer: Peer, generator: Sequence[str], load: Load, server: Running) -> 
 def _held(peer: Peer, generator: Sequence[str], load: Load, server: Running) -> dict[str, float]:
     """The load, while somebody else publishes; only what was asked during the fan-outs counts."""
     assert peer.dialect.probe is not None, "the scenario needs it"
-    with Probe(server.port, peer.dialect.probe) as probe:
+    with Probe(server.port, peer.dialect.probe, server.pids[0]) as probe:
         figures = run(generator, load, server)
     return figures | probe.figures(figures["began_ns"], figures["ended_ns"])
 

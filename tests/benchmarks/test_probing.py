@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic_ns
+from time import monotonic_ns, process_time
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_longest_wait_is_seen() -> None:
         line.sendall(ANSWER[:20])
         line.sendall(ANSWER[20:])
 
-    with page(answer) as port, Probe(port, Publish("http", "/other", "1")) as probe:
+    with page(answer) as port, Probe(port, Publish("http", "/other", "1"), os.getpid()) as probe:
         assert asked.wait(10)
         held = monotonic_ns()
         assert not more.wait(0.05)  # that long the server holds the request, at least
@@ -71,8 +72,31 @@ def test_a_closed_connection_is_a_failure() -> None:
         line.shutdown(socket.SHUT_RDWR)
 
     with page(answer) as port:
-        probe = Probe(port, Publish())
+        probe = Probe(port, Publish(), os.getpid())
         with probe:
             probe.join(10)
         with pytest.raises(Failure, match="closed the connection"):
             probe.figures(0, ENDLESS)
+
+
+def test_what_the_server_works_meanwhile_is_told_apart_from_what_it_waits() -> None:
+    worked, waited, more = 0.0, threading.Event(), threading.Event()
+
+    def answer(line: socket.socket, number: int) -> None:
+        nonlocal worked
+        if number == 3:
+            waited.wait(0.3)
+        if number == 6:
+            begin = process_time()
+            while process_time() < begin + 0.05:
+                pass
+            worked = process_time() - begin
+        if number == 20:
+            more.set()
+        line.sendall(ANSWER)
+
+    with page(answer) as port, Probe(port, Publish("http", "/other", "1"), os.getpid()) as probe:
+        assert more.wait(10)
+        figures = probe.figures(0, ENDLESS)
+    assert figures["hold_max_us"] >= 300_000
+    assert worked * 1e6 <= figures["hold_cpu_max_us"] < 250_000

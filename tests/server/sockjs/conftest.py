@@ -13,7 +13,7 @@ def _quiet(logs: LogWatch) -> None:
     """Watches the log in every test here."""
 
 
-@pytest.fixture(params=["plain", "front"])
+@pytest.fixture(params=[pytest.param("plain", marks=pytest.mark.slow), "front"])
 def doors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Has a test run twice: behind Tornado's own HTTPServer, and behind the front door."""
     if request.param == "front":
