@@ -18,7 +18,6 @@ QUICK_SETTLE_MS: Final = 100
 def load_for(scenario: Scenario, peer: Peer, quick: bool) -> Load:
     """What the load generator does to a peer that has all that the scenario needs."""
     dialect = peer.dialect
-    messages = scenario.quick_messages if quick and scenario.quick_messages else scenario.messages
     messages = scenario.publications(quick)
     if scenario.kind != "replay":
         messages = _shared(messages, scenario, peer)

@@ -53,7 +53,8 @@ def started(coroutine: Coroutine[Any, Any, None], *, taskless: bool) -> asyncio.
             does. Before Python 3.12 only such a coroutine begins at once, since there is no task then.
 
     Returns:
-        The task, for the caller to keep; None if it has ended already.
+        The task, for the caller to keep; None if it has ended already. Before Python 3.12 one that is cancelled before
+        its first turn closes what is left, which does not hear of the cancellation.
     """
     if sys.version_info >= (3, 12):
         task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)

@@ -148,7 +148,7 @@ def test_it_is_warmed_up_on_the_same_server_and_that_is_no_figure(answers: Any, 
 
 def test_what_fails_while_it_is_warmed_up_is_a_failed_run(answers: Any) -> None:
     generator = answers({"code": 3, "said": "1 missing"}, FINE)
-    results, _ = measured(Plan([Pretended("a")], [scenario("publish")], 1, generator))
+    results, _ = measured(Plan([Pretended("a")], [scenario("publish-64")], 1, generator))
     assert [run.failure for run in results.cells[0].runs] == ["while it was warmed up: 1 missing"]
 
 
